@@ -1,0 +1,1 @@
+"""How a pair comes to be."""

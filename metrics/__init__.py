@@ -1,0 +1,1 @@
+"""What good means: pure functions and thin torchmetrics classes over them."""

@@ -1,0 +1,1 @@
+"""The door: python -m train {fit,validate,test,predict}."""
