@@ -1,0 +1,103 @@
+"""Pairs of files as views: what a dataset over photos and masks yields."""
+
+from collections.abc import Sequence
+
+import torch
+
+from datamodules.cache import ResizedCache, working_size
+from datamodules.folder import PairFiles
+from datamodules.planes import Planes, channels_first, read_planes, resize_planes
+from datamodules.sample import MaskKind, Provenance, Sample, View
+from datamodules.transforms import JointTransform
+
+
+class Pairs:
+    """Photos with ALPHA masks, squashed to one size; no state that changes between calls.
+
+    Args:
+        files: The pairs.
+        size: (height, width) of every view.
+        cache: Read for training; None decodes the originals each time. Evaluation always does.
+        transform: For training.
+        void: Mask value that means "unknown": such pixels get weight 0 and mask 0.
+        provenance: Of every sample.
+
+    Raises:
+        ValueError: If `cache` was made for another size or void value.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[PairFiles],
+        *,
+        size: tuple[int, int],
+        cache: ResizedCache | None = None,
+        transform: JointTransform | None = None,
+        void: int | None = None,
+        provenance: Provenance | None = None,
+    ) -> None:
+        if cache is not None and (cache.size, cache.void) != (size, void):
+            raise ValueError(
+                f"the cache was made for size {cache.size} and void {cache.void}, "
+                f"these pairs want size {size} and void {void}: give both the same"
+            )
+        self.files = list(files)
+        self.size = size
+        self.cache = cache
+        self.transform = transform
+        self.void = void
+        self.provenance = Provenance(source="folder") if provenance is None else provenance
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def training_view(self, index: int, seed: int) -> View:
+        """Return pair `index` as training sees it, a function of `index` and `seed` alone.
+
+        A transform that zooms or crops starts from `working_size`, with or without a cache.
+
+        Raises:
+            DecodeError: If a file cannot be decoded.
+        """
+        files = self.files[index]
+        if self.cache is None:
+            planes = read_planes(files, void=self.void)
+            size = planes.size
+        else:
+            planes, size = self.cache.read(files)
+        if self.transform is None:
+            return self._view(files, resize_planes(planes, self.size), size)
+        keeps_frame = self.transform.keeps_frame
+        start = self.size if keeps_frame else working_size(size, self.size)
+        planes = self.transform(resize_planes(planes, start), seed)
+        return self._view(files, resize_planes(planes, self.size), size)
+
+    def evaluation_view(self, index: int) -> View:
+        """Return pair `index` with its mask at the original size as truth, never transformed.
+
+        Raises:
+            DecodeError: If a file cannot be decoded.
+        """
+        files = self.files[index]
+        original = read_planes(files, void=self.void)
+        view = self._view(files, resize_planes(original, self.size), original.size)
+        weight = original.weight
+        return View(
+            sample=view.sample,
+            size=view.size,
+            truth=torch.from_numpy(original.mask),
+            truth_weight=None if weight is None else torch.from_numpy(weight),
+        )
+
+    def _view(self, files: PairFiles, planes: Planes, size: tuple[int, int]) -> View:
+        weight = planes.weight
+        sample = Sample(
+            id=files.id,
+            image=channels_first(planes.image),
+            mask=torch.from_numpy(planes.mask),
+            mask_kind=MaskKind.ALPHA,
+            class_names=files.class_names,
+            provenance=self.provenance,
+            weight=None if weight is None else torch.from_numpy(weight),
+        )
+        return View(sample=sample, size=size)
