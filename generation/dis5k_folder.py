@@ -1,0 +1,103 @@
+"""Writing pairs as a folder of the DIS5K layout, whole or not at all."""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from datamodules.sample import Sample
+
+Recipe = Mapping[str, int | str | list[str]]
+"""All arguments that decide the bytes."""
+RECIPE = "recipe.json"
+"""Inside each subset: what it was made from. Written last, before the folder gets its name."""
+_QUALITY = 95  # of the JPEG files, as the resized cache of the data module
+
+
+def write_subset(
+    folder: Path,
+    recipe: Recipe,
+    count: int,
+    sample: Callable[[int], Sample],
+) -> None:
+    """Write samples 0..count-1 as ``im/<id>.jpg`` and ``gt/<id>.png``.
+
+    The folder is built beside its place under another name and renamed when whole. A second
+    process waits; what a killed one left is removed.
+
+    Args:
+        folder: Where the subset is to appear. If it is there with this recipe, nothing is done.
+        recipe: All that decides the bytes.
+        count: Number of pairs.
+        sample: The pair of a number; called from several threads.
+
+    Raises:
+        ValueError: If the folder is there and was not made by this recipe.
+    """
+    with _alone(folder):
+        if folder.exists():
+            _check(folder, recipe)
+            return
+        for leftover in folder.parent.glob(f".{folder.name}-*"):
+            shutil.rmtree(leftover)
+        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        building.chmod(0o755)  # mkdtemp lets nobody else read it
+        _fill(building, folder.name, count, sample)
+        (building / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n")
+        building.rename(folder)
+
+
+def _check(folder: Path, recipe: Recipe) -> None:
+    path = folder / RECIPE
+    found = json.loads(path.read_text()) if path.is_file() else None
+    if found == recipe:
+        return
+    reason = "was not written by ProceduralScenes"
+    if found is not None:
+        changed = [name for name in recipe if found.get(name) != recipe[name]]
+        reason = f"was written with another {', '.join(changed)}"
+    raise ValueError(f"{folder} {reason}; delete this folder or choose another root")
+
+
+def _fill(folder: Path, name: str, count: int, sample: Callable[[int], Sample]) -> None:
+    for part in ("im", "gt"):
+        (folder / part).mkdir()
+    # drawing and encoding release the interpreter lock
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        done = pool.map(lambda index: _save(folder, sample(index)), range(count))
+        silent = not Console().is_terminal
+        for _ in track(done, f"Drawing {name}", total=count, disable=silent):
+            pass
+
+
+def _save(folder: Path, sample: Sample) -> None:
+    image = sample.image.permute(1, 2, 0).numpy()[:, :, ::-1]
+    _encode(folder / "im" / f"{sample.id}.jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    _encode(folder / "gt" / f"{sample.id}.png", sample.mask.numpy(), [])
+
+
+def _encode(
+    path: Path, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], options: list[int]
+) -> None:
+    # imencode: imwrite reports a full disk by a result that is easily overlooked
+    _, encoded = cv2.imencode(path.suffix, pixels, options)
+    path.write_bytes(encoded.tobytes())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a lock that the system releases even when the process is killed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f".{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

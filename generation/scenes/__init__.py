@@ -1,0 +1,1 @@
+"""Drawing of procedural scenes: camera, rasteriser, materials, backgrounds."""
