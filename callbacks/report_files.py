@@ -38,13 +38,13 @@ def write_report(folder: Path, content: Content) -> None:
 def _files(content: Content) -> dict[str, bytes]:
     priors = {c.name: c.values for c in content.contenders if c.name in content.priors}
     return {
+        "index.html": page(content).encode(),
         "metrics.json": _json(values_by_subset(content.scores)),
         "priors.json": _json(priors),
         "per_image.csv": _csv(content.rows),
         "precision_recall.png": precision_recall_plot(content, LIGHT),
         "f_curve.png": f_plot(content, LIGHT),
         **{f"{name}.png": grid_picture(shown) for name, shown in content.examples.items() if shown},
-        "index.html": page(content).encode(),
     }
 
 

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+
+from callbacks.priors import CENTRE, MEAN_MASK, centre_prior, score_priors
+from callbacks.report_content import Row, choose_examples
+from callbacks.run_facts import commit, duration
+from callbacks.thumbnails import EXTRA, MISSED, OBJECT, decode, thumbnails
+from metrics.quantise import resize, to_uint8
+from metrics.scores import image_scores
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 9), (64, 31)])
+def test_centre_prior_is_symmetric_and_highest_in_the_middle(size: tuple[int, int]) -> None:
+    prior = centre_prior(size)
+    assert tuple(prior.shape) == size
+    torch.testing.assert_close(prior, prior.flip(0, 1))
+    assert float(prior.max()) == float(prior[size[0] // 2, size[1] // 2])
+
+
+def test_centre_prior_falls_by_one_sigma_a_quarter_from_the_middle() -> None:
+    prior = centre_prior((1001, 2001))
+    assert float(prior[500, 1500]) == pytest.approx(np.exp(-0.5), rel=2e-3)
+    assert float(prior[750, 1000]) == pytest.approx(np.exp(-0.5), rel=3e-3)
+
+
+def test_priors_are_scored_like_any_map() -> None:
+    truth = torch.zeros(20, 30, dtype=torch.uint8)
+    truth[5:15, 10:20] = 255
+    mean_mask = torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
+    scores = score_priors(mean_mask, truth, None)
+    expected = image_scores(to_uint8(resize(mean_mask, (20, 30))), truth, None)
+    assert list(scores) == [MEAN_MASK, CENTRE]
+    assert torch.equal(scores[MEAN_MASK].f, expected.f)
+
+
+def test_error_picture_tells_missed_from_extra_and_hides_ignored() -> None:
+    truth = torch.tensor([[255, 255, 0, 0, 255]], dtype=torch.uint8)
+    prediction = torch.tensor([[255, 0, 255, 0, 0]], dtype=torch.uint8)
+    weight = torch.tensor([[255, 255, 255, 255, 0]], dtype=torch.uint8)
+    drawn = decode(thumbnails(torch.zeros(3, 4, 4), truth, prediction, weight).error)
+    assert [tuple(pixel) for pixel in drawn[0].tolist()] == [
+        OBJECT, MISSED, EXTRA, (0, 0, 0), OBJECT
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1, 1), (1, 1)), ((3000, 7), (256, 1)), ((300, 600), (128, 256)), ((40, 50), (40, 50))],
+)
+def test_pictures_have_the_shape_of_the_original(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    plane = torch.zeros(size, dtype=torch.uint8)
+    made = thumbnails(torch.rand(3, 32, 32), plane, plane, None)
+    for encoded in (made.photo, made.truth, made.prediction, made.error):
+        assert decode(encoded).shape == (*expected, 3)
+
+
+def test_photo_keeps_its_colours() -> None:
+    plane = torch.zeros(16, 16, dtype=torch.uint8)
+    red = torch.zeros(3, 16, 16)
+    red[0] = 1
+    drawn = decode(thumbnails(red, plane, plane, None).photo).reshape(-1, 3).mean(0)
+    np.testing.assert_allclose(drawn, [255, 0, 0], atol=3)
+
+
+def rows(num: int) -> list[Row]:
+    truth = torch.zeros(8, 8, dtype=torch.uint8)
+    truth[2:6, 2:6] = 255
+    noise = torch.Generator().manual_seed(0)
+    return [
+        Row(
+            id=str(index),
+            subset="",
+            class_name="",
+            size=(8, 8),
+            scores=image_scores(
+                torch.randint(0, 256, (8, 8), dtype=torch.uint8, generator=noise), truth, None
+            ),
+            priors={},
+        )
+        for index in range(num)
+    ]
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 4, 5, 8, 30])
+def test_examples_are_ordered_and_never_repeat(num: int) -> None:
+    made = rows(num)
+    grids = choose_examples(made, 4)
+    shown = [row for grid in grids.values() for row in grid]
+    assert len({row.id for row in shown}) == len(shown) == min(num, 3 * min(4, -(-num // 3)))
+    f = [row.scores.mean_f for row in made]
+    assert grids["worst"][0].scores.mean_f == min(f)
+    if num > 1:
+        assert grids["best"][0].scores.mean_f == max(f)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(3.21, "3.2 s"), (61, "1 min 1 s"), (3725, "1 h 2 min")]
+)
+def test_duration_is_written_as_people_do(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
+
+
+def test_commit_is_unknown_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert commit() == "unknown"
