@@ -1,0 +1,100 @@
+"""Schedules: the factor on the learning rate as a pure function of step and length.
+
+Each is called with ``(step, max_steps)``: the number of optimizer steps done, from 0, and the
+length of the run. All rise linearly from `warmup_ratio` at step 0 to 1 at step `warmup_steps`, then
+fall to `end` at `max_steps` and stay there.
+"""
+
+from abc import ABC, abstractmethod
+from math import cos, pi
+
+
+class Schedule(ABC):
+    """A curve with a warm-up before it.
+
+    Args:
+        warmup_steps: Length of the warm-up; 0 for none.
+        warmup_ratio: Factor at step 0 of the warm-up. Above 0, or the first step does nothing.
+        end: Factor at the last step and after.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    def __init__(
+        self, warmup_steps: int = 0, *, warmup_ratio: float = 0.01, end: float = 0.0
+    ) -> None:
+        if warmup_steps < 0 or not 0 <= warmup_ratio <= 1 or not 0 <= end <= 1:
+            raise ValueError(
+                f"warmup_steps {warmup_steps} must be 0 or more, warmup_ratio {warmup_ratio} and "
+                f"end {end} in [0, 1]"
+            )
+        self.warmup_steps = warmup_steps
+        self.warmup_ratio = warmup_ratio
+        self.end = end
+
+    def __call__(self, step: int, max_steps: int) -> float:
+        """Return the factor of a step.
+
+        Raises:
+            ValueError: If `max_steps` is below 1: the curve has no end to fall to.
+        """
+        if max_steps < 1:
+            raise ValueError(f"max_steps {max_steps}: a schedule needs the length of the run")
+        if step < self.warmup_steps:
+            return self.warmup_ratio + (1 - self.warmup_ratio) * step / self.warmup_steps
+        if step >= max_steps:
+            return self.end
+        progress = (step - self.warmup_steps) / (max_steps - self.warmup_steps)
+        return self.end + (1 - self.end) * self._fall(progress)
+
+    @abstractmethod
+    def _fall(self, progress: float) -> float:
+        """Return the curve, from 1 at progress 0 to 0 at progress 1."""
+
+
+class Polynomial(Schedule):
+    """``(1 - progress) ** power`` after the warm-up ("poly" of DeepLab; power 1 is linear).
+
+    Args:
+        power: Above 0.
+        warmup_steps: See `Schedule`.
+        warmup_ratio: See `Schedule`.
+        end: See `Schedule`.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    def __init__(
+        self,
+        power: float = 0.9,
+        warmup_steps: int = 0,
+        *,
+        warmup_ratio: float = 0.01,
+        end: float = 0.0,
+    ) -> None:
+        super().__init__(warmup_steps, warmup_ratio=warmup_ratio, end=end)
+        if power <= 0:
+            raise ValueError(f"power {power} must be above 0")
+        self.power = power
+
+    def _fall(self, progress: float) -> float:
+        return (1 - progress) ** self.power
+
+
+class Cosine(Schedule):
+    """Half a cosine after the warm-up (Loshchilov and Hutter, "SGDR", ICLR 2017, no restart)."""
+
+    def _fall(self, progress: float) -> float:
+        return (1 + cos(pi * progress)) / 2
+
+
+class Constant(Schedule):
+    """1 after the warm-up."""
+
+    def __init__(self, warmup_steps: int = 0, *, warmup_ratio: float = 0.01) -> None:
+        super().__init__(warmup_steps, warmup_ratio=warmup_ratio, end=1.0)
+
+    def _fall(self, progress: float) -> float:
+        return 1.0
