@@ -21,12 +21,13 @@ def to_uint8(probabilities: Tensor) -> Tensor:
         ValueError: If a value is outside [0, 1] or NaN. The scores of a diverged network would
             otherwise look like those of a black map.
     """
-    if not bool(((probabilities >= 0) & (probabilities <= 1)).all()):
+    low, high = (float(bound) for bound in probabilities.aminmax())
+    if not (low >= 0 and high <= 1):  # NaN is neither
         raise ValueError(
-            f"a map to quantise must lie in [0, 1], got {float(probabilities.min()):g} to "
-            f"{float(probabilities.max()):g}: apply a sigmoid, and lower the learning rate if NaN"
+            f"a map to quantise must lie in [0, 1], got {low:g} to {high:g}: apply a sigmoid; "
+            "NaN means that the network diverged"
         )
-    return (probabilities.float() * 255 + 0.5).floor().to(torch.uint8)
+    return (probabilities.float() * 255).add_(0.5).to(torch.uint8)  # truncates, so it floors
 
 
 def to_truth_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
