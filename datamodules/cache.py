@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 
 import cv2
-import cv2.typing
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from datamodules.atomic import TEMPORARY, file_signature, write_atomically
-from datamodules.decode import decode_opencv, image_size, read_bytes, to_bytes
+from datamodules.decode import BROKEN_FILE, decode_opencv, image_size, read_bytes, to_bytes
 from datamodules.folder import PairFiles
 from datamodules.parallel import map_in_threads
 from datamodules.planes import Planes, read_planes, resize_planes
@@ -39,7 +40,7 @@ class _Entry:
 
 
 class ResizedCache:
-    """Pairs squashed to their `working_size`, as JPEG (quality 95) and lossless PNG.
+    """Pairs squashed to their `working_size`, as JPEG (quality 95) and lossless TIFF.
 
     An entry is named by a hash of its sources' bytes and of every parameter, so that it is
     right whenever it is there, whoever made it. Files are written beside their place and moved
@@ -99,10 +100,10 @@ class ResizedCache:
         if planes is None:
             original = read_planes(files, void=self.void)
             planes = resize_planes(original, working_size(original.size, self.size))
-            encoded = {".jpg": _encode_image(planes.image), ".png": _encode_plane(planes.mask)}
+            encoded = {".jpg": _encode_image(planes.image), ".mask.tif": _encode_plane(planes.mask)}
             if self._has_weight(files):
                 weight = np.full_like(planes.mask, 255) if planes.weight is None else planes.weight
-                encoded[".weight.png"] = _encode_plane(weight)
+                encoded[".weight.tif"] = _encode_plane(weight)
             for suffix, data in encoded.items():
                 write_atomically(self._path(entry, suffix), data)
         write_atomically(index_path, f"{entry.key} {entry.size[0]} {entry.size[1]}".encode())
@@ -110,13 +111,13 @@ class ResizedCache:
 
     def _load(self, entry: _Entry, files: PairFiles) -> Planes | None:
         """Return the planes of an entry, None where one is missing or broken."""
-        image = _decode(self._path(entry, ".jpg"), cv2.IMREAD_COLOR_RGB)
-        mask = _decode(self._path(entry, ".png"), cv2.IMREAD_GRAYSCALE)
+        image = _decode_image(self._path(entry, ".jpg"))
+        mask = _decode_plane(self._path(entry, ".mask.tif"))
         if image is None or mask is None or image.shape[:2] != mask.shape:
             return None
         if not self._has_weight(files):
             return Planes(image=image, mask=mask, weight=None)
-        weight = _decode(self._path(entry, ".weight.png"), cv2.IMREAD_GRAYSCALE)
+        weight = _decode_plane(self._path(entry, ".weight.tif"))
         if weight is None or weight.shape != mask.shape:
             return None
         return Planes(image=image, mask=mask, weight=weight)
@@ -125,7 +126,7 @@ class ResizedCache:
         return files.weight is not None or self.void is not None
 
     def _is_complete(self, entry: _Entry, files: PairFiles) -> bool:
-        suffixes = [".jpg", ".png", *([".weight.png"] if self._has_weight(files) else [])]
+        suffixes = [".jpg", ".mask.tif", *([".weight.tif"] if self._has_weight(files) else [])]
         return all(self._path(entry, suffix).is_file() for suffix in suffixes)
 
     def _path(self, entry: _Entry, suffix: str) -> Path:
@@ -163,32 +164,35 @@ def _sources(files: PairFiles) -> list[Path]:
     return [files.image, files.mask, *([] if files.weight is None else [files.weight])]
 
 
-def _decode(path: Path, flags: int) -> NDArray[np.uint8] | None:
+def _decode_image(path: Path) -> NDArray[np.uint8] | None:
     try:
-        data = path.read_bytes()
+        image = decode_opencv(path.read_bytes(), cv2.IMREAD_COLOR_RGB)
     except FileNotFoundError:
         return None
-    plane = decode_opencv(data, flags)
-    return None if plane is None else to_bytes(plane)
+    return None if image is None else to_bytes(image)
 
 
 def _encode_image(image: NDArray[np.uint8]) -> bytes:
-    return _encode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), cv2.IMWRITE_JPEG_QUALITY, 95)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    is_encoded, data = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, 95))
+    assert is_encoded  # only broken arguments fail
+    return data.tobytes()
+
+
+def _decode_plane(path: Path) -> NDArray[np.uint8] | None:
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture)
+    except BROKEN_FILE:  # missing files included
+        return None
 
 
 def _encode_plane(plane: NDArray[np.uint8]) -> bytes:
-    """Encode without loss, for fast decoding.
+    """Encode without loss as TIFF of run lengths (PackBits).
 
-    One bit where the plane is binary. Otherwise PNG without filter: decoding is then inflating
-    alone, faster than lossless WebP or any filter, and long runs of 0 and 255 still vanish.
+    At 1280x1280 it decodes in 0.7 ms where PNG without filter takes 2.8, 1-bit PNG 2.3 and
+    lossless WebP 4, and it is about as small: masks are runs of 0 and 255 and thin edges.
     """
-    if ((plane == 0) | (plane == 255)).all():
-        return _encode(".png", plane, cv2.IMWRITE_PNG_BILEVEL, 1)
-    filter_none = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
-    return _encode(".png", plane, *filter_none, cv2.IMWRITE_PNG_COMPRESSION, 6)
-
-
-def _encode(suffix: str, plane: cv2.typing.MatLike, *options: int) -> bytes:
-    is_encoded, data = cv2.imencode(suffix, plane, options)
-    assert is_encoded  # only broken arguments fail
-    return data.tobytes()
+    file = BytesIO()
+    Image.fromarray(plane).save(file, "TIFF", compression="packbits")
+    return file.getvalue()
