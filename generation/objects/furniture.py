@@ -87,8 +87,8 @@ class Bench(Proportions):
     lean: float = span(0.06, 0.16)
     slat: float = span(0.05, 0.085)
     num_slats: int = count(3, 6)
-    sides: int = style(3)
-    """0 wooden legs, 1 curled iron, 2 no back at all."""
+    sides: int = style(2)
+    """0 wooden legs, 1 curled iron."""
 
     def parts(self) -> list[Part]:
         """Return the pieces, standing on y = 0."""
@@ -98,12 +98,11 @@ class Bench(Proportions):
             beam("panel", (-half, self.seat, z), (half, self.seat, z), (self.slat, 0.03))
             for z in spread(near - 0.03, far + 0.03, self.num_slats)
         ]
-        if self.sides != 2:
-            for i, y in enumerate(spread(0.12, self.back, max(2, self.num_slats - 2))):
-                z = far - self.lean * y / self.back - 0.01 * (i == 0)
-                height = self.seat + y
-                ends = ((-half, height, z), (half, height, z))
-                parts.append(beam("panel", *ends, (0.025, self.slat)))
+        for i, y in enumerate(spread(0.12, self.back, max(2, self.num_slats - 2))):
+            z = far - self.lean * y / self.back - 0.01 * (i == 0)
+            height = self.seat + y
+            ends = ((-half, height, z), (half, height, z))
+            parts.append(beam("panel", *ends, (0.025, self.slat)))
         for x in (-half + 0.1, half - 0.1):
             parts += self._side(x, near, far)
         return parts
@@ -127,14 +126,9 @@ class Bench(Proportions):
         ]
         parts.append(beam("frame", (x, seat - 0.04, near), (x, seat - 0.04, far), (0.05, 0.06)))
         parts.append(beam("frame", (x, 0.14, near - 0.04), (x, 0.14, far + 0.04), (0.03, 0.04)))
-        if self.sides == 0:
-            parts.append(
-                beam("frame", (x, seat, far), (x, top, far - self.lean - 0.02), (0.05, 0.05))
-            )
-            parts.append(beam("frame", (x, arm, near), (x, arm, far - 0.06), (0.06, 0.03)))
-            parts.append(
-                beam("frame", (x, seat, near - 0.04), (x, arm, near - 0.04), (0.045, 0.045))
-            )
+        parts.append(beam("frame", (x, seat, far), (x, top, far - self.lean - 0.02), (0.05, 0.05)))
+        parts.append(beam("frame", (x, arm, near), (x, arm, far - 0.06), (0.06, 0.03)))
+        parts.append(beam("frame", (x, seat, near - 0.04), (x, arm, near - 0.04), (0.045, 0.045)))
         return parts
 
 
@@ -326,8 +320,10 @@ class Rack(Proportions):
 
     def _shelf(self, y: float, half: float, near: float) -> list[Part]:
         if self.shelf:
-            slats = spread(-near + 0.03, near - 0.03, max(3, self.num_bars // 2))
-            return [beam("panel", (-half, y, z), (half, y, z), (0.05, 0.025)) for z in slats]
+            num = max(3, self.num_bars // 2)
+            wide = 1.7 * near / num  # gaps of 15 %
+            slats = spread(-near + wide / 2, near - wide / 2, num)
+            return [beam("panel", (-half, y, z), (half, y, z), (wide, 0.025)) for z in slats]
         parts: list[Part] = []
         for z in (-near, near):
             for lift in (0.0, 0.05):

@@ -91,7 +91,7 @@ def _shade(
     lights = np.array([light, half / np.linalg.norm(half), strengths])
     names = textures(scene.split)
     finishes = [item.appearance[name] for item in scene.objects for name in MATERIALS]
-    surfaces = np.array(
+    surfaces = np.rec.array(
         [
             (f.color, names.index(f.tile), f.contrast, f.scale, f.specular, f.power)
             for f in finishes

@@ -13,15 +13,18 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
-SURFACE: np.dtype[np.record] = np.dtype(
-    [
-        ("color", np.float64, 3),  # 0..255
-        ("tile", np.int64),
-        ("contrast", np.float64),  # 0: plain colour, 1: the tile's own
-        ("scale", np.float64),  # tiles per metre of grain
-        ("specular", np.float64),  # strength of the highlight, 0..1
-        ("power", np.int64),  # its sharpness as a power of two
-    ]
+SURFACE = np.dtype(
+    (
+        np.record,
+        [
+            ("color", np.float64, 3),  # 0..255
+            ("tile", np.int64),
+            ("contrast", np.float64),  # 0: plain colour, 1: the tile's own
+            ("scale", np.float64),  # tiles per metre of grain
+            ("specular", np.float64),  # strength of the highlight, 0..1
+            ("power", np.int64),  # its sharpness as a power of two
+        ],
+    )
 )
 """One row per material of a scene."""
 
