@@ -1,0 +1,113 @@
+"""Predicted masks and cut-outs as files, at the photos' own sizes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.batch import Batch
+from datamodules.decode import read_image
+from datamodules.problems import Problem, format_problems
+
+
+@runtime_checkable
+class Photos(Protocol):
+    """What the writer asks of the DataModule."""
+
+    @property
+    def photos(self) -> Mapping[str, Path]:
+        """Readable photos by id."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Photos that cannot be read."""
+
+    def skip(self, ids: Collection[str]) -> None:
+        """Leave out photos whose results stand already."""
+
+
+class PredictionWriter(Callback):
+    """Writes one soft mask and one cut-out per photo; what stands already is not made again.
+
+    ``masks/<id>.png`` is the 8-bit soft mask, ``cutouts/<id>.png`` the photo with that mask as
+    its alpha channel, both upright and at the photo's own size. A photo counts as done when both
+    stand: each appears whole, by a rename.
+
+    Args:
+        output: Folder of the results; null takes ``predictions`` in the run's folder.
+        cutouts: Whether cut-outs are written.
+    """
+
+    def __init__(self, output: Path | str | None = None, *, cutouts: bool = True) -> None:
+        self.output = None if output is None else Path(output)
+        self.cutouts = cutouts
+        self._folder = Path()
+        self._photos: Mapping[str, Path] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find out what is left to do.
+
+        Raises:
+            ValueError: If the DataModule has no photos to cut out.
+        """
+        if stage != "predict":
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, Photos):
+            raise ValueError(
+                f"PredictionWriter needs a DataModule of photos, got {type(data).__name__}: "
+                "use datamodules.photos.PhotoFolder"
+            )
+        self._folder = self.output or Path(trainer.default_root_dir) / "predictions"
+        self._photos = data.photos
+        done = {id for id in data.photos if all(path.is_file() for path in self._paths(id))}
+        data.skip(done)
+        if trainer.is_global_zero:
+            if data.problems:
+                _say(format_problems(data.problems))
+            _say(f"{len(data.photos) - len(done)} photos to do, {len(done)} done before")
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Sequence[Tensor],
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the results of one batch."""
+        for id, prediction in zip(batch.id, outputs, strict=True):
+            alpha = prediction.cpu().numpy()
+            mask_path, *cutout_path = self._paths(id)
+            _write_png(mask_path, alpha)
+            if cutout_path:
+                photo = read_image(self._photos[id])
+                _write_png(cutout_path[0], np.dstack([photo[..., ::-1], alpha]))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where the results lie."""
+        if trainer.is_global_zero:
+            _say(f"masks and cut-outs: {self._folder}")
+
+    def _paths(self, id: str) -> list[Path]:
+        folders = ["masks", "cutouts"] if self.cutouts else ["masks"]
+        return [self._folder / folder / f"{id}.png" for folder in folders]
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write (H, W) or (H, W, 4) BGRA uint8 pixels whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    encoded = cv2.imencode(".png", pixels)[1]
+    beside.write_bytes(encoded.tobytes())
+    beside.replace(path)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the answer to the user's command

@@ -1,0 +1,229 @@
+"""Real photos with masks, in the DIS5K layout or in any folder with ``im`` and ``gt``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from albumentations import BasicTransform
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.cache import ResizedCache
+from datamodules.check import check_pairs
+from datamodules.draws import SlotLoader
+from datamodules.folder import PairFiles, find_pairs
+from datamodules.mean_mask import mean_mask
+from datamodules.pairs import Pairs
+from datamodules.problems import DatasetError, Problem, format_problems
+from datamodules.sample import View
+from datamodules.seeds import seed_for
+from datamodules.segmentation import SegmentationDataModule
+from datamodules.source import SetSource
+from datamodules.transforms import JointTransform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Folders below the root that hold ``im`` and ``gt``; the official names by default.
+
+    Args:
+        train: Folder of the training pairs.
+        val: Folder that checkpoints are chosen on.
+        test: Folders that are scored, each a row of the report.
+        held_out: Where the root itself holds ``im`` and ``gt``: share of the pairs that becomes
+            the validation split, and as many the test split, by a hash of the file name.
+    """
+
+    train: str = "DIS-TR"
+    val: str = "DIS-VD"
+    test: tuple[str, ...] = ("DIS-TE1", "DIS-TE2", "DIS-TE3", "DIS-TE4")
+    held_out: float = 0.1
+
+
+class DIS5K(SegmentationDataModule):
+    """DIS5K, any set in its layout, or one folder with ``im`` and ``gt``.
+
+    DIS5K itself is for non-commercial research only and is not redistributable:
+    https://github.com/xuebinqin/DIS.
+
+    Args:
+        root: Folder with one subfolder per split, each with ``im`` and ``gt``; or with ``im``
+            and ``gt`` themselves, which are then divided by `Splits.held_out`.
+        size: Height and width of the batches in pixels; one number for a square. Photos are
+            squeezed to it, as published, and scored at their own size.
+        batch_size: Global batch, over all processes.
+        splits: Names of the subfolders; those that are missing must not be asked for.
+        transforms: albumentations transforms for training, joint over all pixel fields.
+        cache: Folder of what is made once: resized copies of the training pairs and the findings
+            of the check. Null decodes the files themselves at every draw and every check.
+        on_error: Whether a defect of the set ends the run or takes the pair out of it.
+        weights: Name of a folder beside ``gt`` with one weight image a photo.
+        void: Mask value that marks pixels which do not count.
+        source: Writes the set below `root` first, if it is not there.
+        num_workers: Loader processes of each rank.
+        seed: Linked to ``seed_everything``.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        size: int | tuple[int, int] = 1024,
+        batch_size: int = 8,
+        splits: Splits = Splits(),
+        transforms: list[BasicTransform] | None = None,
+        cache: Path | str | None = "data/cache",
+        on_error: Literal["raise", "skip"] = "raise",
+        weights: str | None = None,
+        void: int | None = None,
+        source: SetSource | None = None,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(size=size, batch_size=batch_size, num_workers=num_workers, seed=seed)
+        self.root = Path(root)
+        self.splits = splits
+        self.transform = JointTransform(transforms) if transforms else None
+        self.cache_folder = None if cache is None else Path(cache)
+        self.cache = None
+        if self.cache_folder is not None:
+            self.cache = ResizedCache(self.cache_folder, self.size, void=void)
+        self.on_error = on_error
+        self.weights = weights
+        self.void = void
+        self.source = source
+        self._problems: list[Problem] = []
+        self._files: dict[str, list[PairFiles]] = {}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of all objects met in the set, sorted; known after `setup`."""
+        names = {name for files in self._files.values() for f in files for name in f.class_names}
+        return tuple(sorted(names))
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What the check found and `on_error: skip` left out."""
+        return self._problems
+
+    def prepare_data(self) -> None:
+        """Write the set if a source was given, check all of it, and fill the cache.
+
+        Raises:
+            DatasetError: If the set has defects and `on_error` is raise; all in one message.
+        """
+        if self.source is not None:
+            self.source.write(self.root)
+        files, problems = self._checked_files(progress=True)
+        if problems and self.on_error == "raise":
+            raise DatasetError(
+                f"{self.root} has {len(problems)} defects (data.on_error skip leaves them out):\n"
+                + format_problems(problems)
+            )
+        if self.cache is not None and self.splits.train in files:
+            self.cache.build(files[self.splits.train], progress=True)
+
+    def setup(self, stage: str) -> None:
+        """Find the files of every split; findings of the check come from `prepare_data`."""
+        self._files, self._problems = self._checked_files(progress=False)
+
+    def train_dataloader(self) -> SlotLoader:
+        """Return the walk over the training pairs."""
+        return self.training_loader(self._pairs([self.splits.train]))
+
+    def val_dataloader(self) -> DataLoader[View]:
+        """Return this rank's share of the validation pairs."""
+        return self._evaluation([self.splits.val])
+
+    def test_dataloader(self) -> DataLoader[View]:
+        """Return this rank's share of the test pairs of all subsets."""
+        names = [name for name in self.splits.test if name in self._files]
+        return self._evaluation(names or self.splits.test)
+
+    def predict_dataloader(self) -> DataLoader[View]:
+        """Return this rank's share of the test pairs."""
+        return self.test_dataloader()
+
+    def mean_mask(self) -> torch.Tensor | None:
+        """Return the mean training mask, (256, 256) float in [0, 1]; None without any."""
+        files = self._files.get(self.splits.train, [])
+        return mean_mask(files) if files else None
+
+    def _evaluation(self, names: Sequence[str]) -> DataLoader[View]:
+        pairs = self._pairs(names)
+        return self.evaluation_loader(EvaluationViews(pairs), len(pairs))
+
+    def _pairs(self, names: Sequence[str]) -> Pairs:
+        missing = [name for name in names if name not in self._files]
+        if missing:
+            raise DatasetError(
+                f"{self.root} has no {', '.join(missing)}, only {', '.join(self._files)}: "
+                "name the folders by data.splits"
+            )
+        return Pairs(
+            [files for name in names for files in self._files[name]],
+            size=self.size,
+            cache=self.cache,
+            transform=self.transform,
+            void=self.void,
+        )
+
+    def _checked_files(self, *, progress: bool) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
+        files, problems = self._found_files()
+        memory = None if self.cache_folder is None else self.cache_folder / "checked.json"
+        problems = [*problems, *check_pairs(files, progress=progress, memory=memory)]
+        wrong = {problem.id for problem in problems}
+        return {
+            name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()
+        }, problems
+
+    def _found_files(self) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
+        if (self.root / "im").is_dir():
+            pairs, problems = find_pairs(self.root, "", weights=self.weights)
+            return self._divided(pairs), problems
+        names = [self.splits.train, self.splits.val, *self.splits.test]
+        present = [name for name in names if (self.root / name).is_dir()]
+        if not present:
+            raise DatasetError(
+                f"{self.root.resolve()} holds neither im/ and gt/ nor any of {', '.join(names)}: "
+                "give the folder by --data.root"
+            )
+        found = {name: find_pairs(self.root, name, weights=self.weights) for name in present}
+        return (
+            {name: pairs for name, (pairs, _) in found.items()},
+            [problem for _, problems in found.values() for problem in problems],
+        )
+
+    def _divided(self, pairs: list[PairFiles]) -> dict[str, list[PairFiles]]:
+        """Divide by the order of hashed names: each split has a pair however few there are."""
+        num_held_out = max(1, round(self.splits.held_out * len(pairs)))
+        if len(pairs) <= 2 * num_held_out:
+            raise DatasetError(
+                f"{self.root} has {len(pairs)} good pairs, too few to hold out {num_held_out} for "
+                "validation and as many for the test: add pairs or lower data.splits.held_out"
+            )
+        shuffled = sorted(pairs, key=lambda pair: seed_for(0, "split", pair.id))
+        val, test = shuffled[:num_held_out], shuffled[num_held_out : 2 * num_held_out]
+        return {
+            self.splits.train: shuffled[2 * num_held_out :],
+            self.splits.val: val,
+            self.splits.test[0]: test,
+        }
+
+
+class EvaluationViews(Dataset[View]):
+    """Pairs in order, each with its truth at the original size.
+
+    Args:
+        pairs: Where the views come from.
+    """
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> View:
+        return self.pairs.evaluation_view(index)

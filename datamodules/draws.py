@@ -1,0 +1,133 @@
+"""Which sample stands at which slot of a training run, and the loader that walks the slots.
+
+A slot is a place in the endless sequence of training samples: slot = step x global batch + place
+in the batch. What stands there is a function of (seed, slot) alone, so ranks, workers, a kill and
+a resume change nothing.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from datamodules.batch import Batch, collate
+from datamodules.pairs import Pairs
+from datamodules.sample import View
+from datamodules.seeds import seed_for
+
+
+def index_at(seed: int, slot: int, num_samples: int) -> int:
+    """Return the index of the sample at a slot: a new permutation every `num_samples` slots."""
+    cycle, place = divmod(slot, num_samples)
+    return int(_permutation(seed, cycle, num_samples)[place])
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, cycle: int, num_samples: int) -> NDArray[np.int64]:
+    return np.random.default_rng(seed_for(seed, "order", cycle)).permutation(num_samples)
+
+
+class SlotViews(Dataset[View]):
+    """Training views addressed by slot.
+
+    Args:
+        pairs: Where the samples come from.
+        seed: Root seed of the run; draw and augmentation of a slot are functions of it.
+    """
+
+    def __init__(self, pairs: Pairs, seed: int) -> None:
+        self.pairs = pairs
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, slot: int) -> View:
+        index = index_at(self.seed, slot, len(self.pairs))
+        return self.pairs.training_view(
+            index, seed_for(self.seed, self.pairs.files[index].id, slot)
+        )
+
+
+class SlotBatches(Sampler[list[int]]):
+    """One rank's batches of slots, from the first step that has not been taken yet.
+
+    Args:
+        num_samples: Size of the training set; an epoch is its whole number of global batches.
+        batch_size: Global batch, over all ranks.
+        rank: This process.
+        world_size: Number of processes; divides `batch_size`.
+
+    Raises:
+        ValueError: If the batch cannot be divided or is larger than the training set.
+    """
+
+    def __init__(self, num_samples: int, batch_size: int, rank: int, world_size: int) -> None:
+        if batch_size % world_size:
+            raise ValueError(
+                f"batch_size {batch_size} is the global batch and must be a multiple of the "
+                f"{world_size} processes"
+            )
+        if batch_size > num_samples:
+            raise ValueError(
+                f"batch_size {batch_size} is larger than the training set of {num_samples}: "
+                "lower data.batch_size"
+            )
+        self.batch_size = batch_size
+        self.share = batch_size // world_size
+        self.offset = rank * self.share
+        self.num_steps = num_samples // batch_size
+        self.steps_taken = 0
+
+    def __len__(self) -> int:
+        return self.num_steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        # The loader's workers run ahead of training, so the walk counts for itself.
+        for step in range(self.steps_taken, self.steps_taken + self.num_steps):
+            first = step * self.batch_size + self.offset
+            yield list(range(first, first + self.share))
+
+
+class SlotLoader(DataLoader[View]):
+    """Walks the slots of a run and remembers how far training has come.
+
+    Lightning stores `state_dict` in the checkpoint, from rank 0 only: the state is therefore the
+    number of steps taken, which is the same on all ranks.
+
+    Args:
+        views: The training views.
+        slots: This rank's batches of slots.
+        num_workers: Worker processes.
+        pin_memory: Whether batches are copied to pinned memory.
+    """
+
+    def __init__(
+        self, views: SlotViews, *, slots: SlotBatches, num_workers: int, pin_memory: bool
+    ) -> None:
+        super().__init__(
+            views,
+            batch_sampler=slots,
+            num_workers=num_workers,
+            collate_fn=collate,
+            pin_memory=pin_memory,
+            persistent_workers=num_workers > 0,
+        )
+        self.slots = slots
+
+    # DataLoader is declared to yield Any; the collate function decides.
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            self.slots.steps_taken += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how many steps of batches training has taken."""
+        return {"steps_taken": self.slots.steps_taken}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue after the steps that `state` counts."""
+        self.slots.steps_taken = state["steps_taken"]

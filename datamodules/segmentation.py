@@ -1,0 +1,83 @@
+"""What every DataModule of this repository shares: loaders that do not depend on the ranks."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.batch import Batch, collate
+from datamodules.draws import SlotBatches, SlotLoader, SlotViews
+from datamodules.pairs import Pairs
+from datamodules.problems import Problem
+from datamodules.sample import View
+
+
+class SegmentationDataModule(LightningDataModule, ABC):
+    """Loaders whose samples are functions of (seed, slot), whatever the number of processes.
+
+    Args:
+        size: Height and width of the batches in pixels; one number for a square.
+        batch_size: Global batch, over all processes: the numbers of a run do not depend on how
+            many there are.
+        num_workers: Loader processes of each rank.
+        seed: Root seed of draws and augmentation; the command line links it to
+            ``seed_everything``.
+    """
+
+    def __init__(
+        self, *, size: int | tuple[int, int], batch_size: int, num_workers: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.size = (size, size) if isinstance(size, int) else size
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        # a rank may have nothing left to evaluate or to predict
+        self.allow_zero_length_dataloader_with_multiple_devices = True
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that masks refer to."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What the check of the data set found, skipped files included."""
+        return ()
+
+    def mean_mask(self) -> torch.Tensor | None:
+        """Return the mean of the training masks, (H, W) float in [0, 1]; None without any."""
+        return None
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Turn bytes into floats on the device: a quarter of the bytes on the way there."""
+        return batch.to_float()
+
+    def training_loader(self, pairs: Pairs) -> SlotLoader:
+        """Return the endless, resumable walk over the training pairs."""
+        rank, world_size = self._place()
+        return SlotLoader(
+            SlotViews(pairs, self.seed),
+            slots=SlotBatches(len(pairs), self.batch_size, rank, world_size),
+            num_workers=self.num_workers,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def evaluation_loader(self, views: Dataset[View], num_views: int) -> DataLoader[View]:
+        """Return this rank's share of `views`, each exactly once over all ranks, in order."""
+        rank, world_size = self._place()
+        return DataLoader(
+            views,
+            # Lightning's own sampler repeats items until all ranks have equally many
+            sampler=range(rank, num_views, world_size),
+            batch_size=max(1, self.batch_size // world_size),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+        )
+
+    def _place(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size

@@ -1,0 +1,146 @@
+"""Train and evaluate any network that returns one or several maps of one object."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from datamodules.batch import Batch
+from datamodules.seeds import seed_for
+from metrics.dis import DISMetrics
+from metrics.quantise import to_truth_size
+from metrics.scores import Evaluated
+from networks.outputs import Outputs
+
+Schedule = Callable[[int, int], float]
+
+
+class DIS(LightningModule):
+    """Dichotomous segmentation: one step for every stage, everything else injected.
+
+    Args:
+        net: Sees the batch and returns `networks.outputs.Outputs`; a plain ``net(image)`` is
+            wrapped by `networks.adapter.ImageInput`.
+        loss: Sees outputs and batch and returns named, weighted terms; their sum is minimised.
+        optimizer: Built from the parameters of `net` that need gradients.
+        schedule: Factor on the learning rate, a function of (step, max_steps). None: constant.
+        max_steps: Length of the run in optimizer steps; the command line links it to
+            ``trainer.max_steps``.
+        channels_last: Whether `net` and images use the memory format that convolutions in bf16
+            are fastest with.
+        compile: Whether `net` is compiled by ``torch.compile``.
+        seed: Seed of the noise inside `net` (dropout), drawn anew from (seed, step) at each
+            step so that a resumed run meets the same; the command line links it to
+            ``seed_everything``.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: OptimizerCallable,
+        *,
+        schedule: Schedule | None = None,
+        max_steps: int = -1,
+        channels_last: bool = False,
+        compile: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if schedule is not None and max_steps < 1:
+            raise ValueError(
+                f"a learning-rate schedule needs the length of the run, got max_steps {max_steps}: "
+                "set trainer.max_steps"
+            )
+        self.save_hyperparameters()
+        self.net = net.to(memory_format=torch.channels_last) if channels_last else net
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.max_steps = max_steps
+        self.channels_last = channels_last
+        self.seed = seed
+        self.val_metrics = DISMetrics()
+        self.test_metrics = DISMetrics()
+        if compile:
+            self.net.compile()
+
+    def forward(self, batch: Batch) -> Outputs:
+        """Return the network's outputs for a batch of floats."""
+        if self.channels_last:
+            batch.image = batch.image.contiguous(memory_format=torch.channels_last)
+        return self.net(batch)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the noise of this step."""
+        torch.manual_seed(seed_for(self.seed, "step", self.trainer.fit_loop.total_batch_idx))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the sum of the loss terms, a scalar."""
+        terms: dict[str, Tensor] = self.loss(self(batch), batch)
+        total = torch.stack(list(terms.values())).sum()
+        self.log("train/loss", total, prog_bar=True, batch_size=len(batch))
+        if len(terms) > 1:
+            named = {f"train/{name}": term for name, term in terms.items()}
+            self.log_dict(named, batch_size=len(batch))
+        return total
+
+    # Lightning hands whatever a step returns to the callbacks, its annotation says less.
+    def validation_step(self, batch: Batch, batch_idx: int) -> Evaluated:  # type: ignore[override]
+        """Log the loss and score the batch at the truths' own sizes."""
+        outputs = self(batch)
+        total = torch.stack(list(self.loss(outputs, batch).values())).sum()
+        self.log("val/loss", total, batch_size=len(batch), on_epoch=True, sync_dist=True)
+        return self._score(self.val_metrics, outputs, batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> Evaluated:  # type: ignore[override]
+        """Score the batch at the truths' own sizes."""
+        return self._score(self.test_metrics, self(batch), batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores over all images and ranks."""
+        self._log_scores("val", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores over all images and ranks."""
+        self._log_scores("test", self.test_metrics)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> list[Tensor]:
+        """Return one (h, w) uint8 map per sample, at the sample's original size."""
+        return self._maps(self(batch), batch)
+
+    def configure_optimizers(self) -> Any:
+        """Return the injected optimizer, with the schedule stepped after each step."""
+        parameters = [p for p in self.net.parameters() if p.requires_grad]
+        optimizer = self.optimizer(parameters)
+        if self.schedule is None:
+            return optimizer
+        schedule, max_steps = self.schedule, self.max_steps
+        # not trainer.estimated_stepping_batches: reading it here drops the loader's state on
+        # resume (Lightning-AI/pytorch-lightning#20550)
+        scheduler = LambdaLR(optimizer, lambda step: schedule(step, max_steps))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _score(self, metrics: DISMetrics, outputs: Outputs, batch: Batch) -> Evaluated:
+        maps = self._maps(outputs, batch)
+        truths = [truth for truth in batch.truth if truth is not None]
+        metrics.update(maps, truths, batch.truth_weight)
+        return Evaluated(maps=maps, scores=metrics.latest)
+
+    def _log_scores(self, stage: str, metrics: DISMetrics) -> None:
+        scores = {f"{stage}/{name}": value for name, value in metrics.compute().items()}
+        self.log_dict(scores, prog_bar=True)
+        metrics.reset()
+
+    def _maps(self, outputs: Outputs, batch: Batch) -> list[Tensor]:
+        return [
+            to_truth_size(logits[None], size)
+            for logits, size in zip(outputs.logits[0].float(), batch.size, strict=True)
+        ]

@@ -1,0 +1,154 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from train.cli import main
+
+ROOT = Path(__file__).parents[2]
+WriteConfig = Callable[..., str]
+
+
+def test_fit_leaves_weights_config_and_both_checkpoints(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    main(["fit", "--config", write_config()])
+    run = tmp_path / "run"
+    assert set(load_file(run / "weights.safetensors")) == {
+        f"net.{layer}.{part}" for layer in (0, 1, 4) for part in ("weight", "bias")
+    }
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["trainer"]["max_steps"] == 6
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert list((run / "tensorboard").glob("events*"))
+
+
+def test_test_writes_the_report_of_the_checkpoint(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    main(["test", "--config", config, "--ckpt_path", "last"])
+    assert (tmp_path / "run" / "report" / "index.html").is_file()
+    assert (tmp_path / "run" / "config.test.yaml").is_file()
+
+
+def test_second_fit_into_the_same_folder_is_allowed(write_config: WriteConfig) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    main(["fit", "--config", config, "--trainer.max_steps", "7", "--ckpt_path", "last"])
+
+
+def test_yaml_and_flags_win_over_what_the_checkpoint_remembers(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    checkpoint = str(tmp_path / "run/checkpoints/last.ckpt")
+    flags = ["--model.optimizer.init_args.lr", "0.5", "--trainer.max_steps", "7"]
+    main(["fit", "--config", config, "--ckpt_path", checkpoint, *flags])
+    saved = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    assert saved["model"]["init_args"]["optimizer"]["init_args"]["lr"] == 0.5
+
+
+def test_model_is_taken_from_the_checkpoint_where_no_config_names_one(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    without_model = write_config(lambda c: c.pop("model"), name="bare")
+    checkpoint = str(tmp_path / "run/checkpoints/last.ckpt")
+    main(["test", "--config", without_model, "--ckpt_path", checkpoint])
+    assert (tmp_path / "bare/report/metrics.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "--config", "{config}", "--trainer.max_stepz", "3"], ["trainer.max_stepz"]),
+        (["fit", "--config", "{config}", "--data.rooot", "x"], ["rooot"]),
+        (["fit", "--config", "{config}", "--data.size", "abc"], ["size", "abc"]),
+        (["fit", "--config", "{config}", "--data.root", "/nowhere"], ["/nowhere", "data.root"]),
+        (["fit", "--config", "{config}", "--data.batch_size", "99"], ["99", "batch_size"]),
+        (["fit", "--config", "missing.yaml"], ["missing.yaml"]),
+        (["fitt", "--config", "{config}"], ["fitt"]),
+        (["test", "--config", "{config}", "--ckpt_path", "no.ckpt"], ["no.ckpt"]),
+        (["fit", "--config", "{config}", "--trainer.accelerator", "cuda"], ["CUDA"]),
+        (["test", "--config", "{config}", "--report.beside.a", "no.json"], ["no.json"]),
+    ],
+)
+def test_mistake_on_the_command_line_is_one_line_that_names_it(
+    arguments: list[str],
+    words: list[str],
+    write_config: WriteConfig,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = write_config()
+    with pytest.raises(SystemExit) as leaving:
+        main([argument.format(config=config) for argument in arguments])
+    assert_one_line(leaving.value.code, capsys.readouterr().err, words)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("toys.TinyNet", "toys.TinyNest", ["toys.TinyNest"]),
+        ("lightningmodules.dis.DIS", "lightningmodules.dis.DISS", ["lightningmodules.dis.DISS"]),
+        ("datamodules.dis5k.DIS5K", "datamodules.nowhere.DIS5K", ["datamodules.nowhere.DIS5K"]),
+        ("width", "widht", ["widht", "run.yaml:"]),
+        ("batch_size", "batchsize", ["batchsize", "run.yaml:"]),
+        ("width: 4", "width: four", ["width", "four"]),
+        ("max_steps: 6", "max_steps: [", ["run.yaml"]),
+    ],
+)
+def test_mistake_in_a_configuration_is_one_line_that_names_it(
+    old: str,
+    new: str,
+    words: list[str],
+    write_config: WriteConfig,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = Path(write_config())
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(SystemExit) as leaving:
+        main(["fit", "--config", str(path)])
+    assert_one_line(leaving.value.code, capsys.readouterr().err, words)
+
+
+def assert_one_line(code: object, err: str, words: list[str]) -> None:
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code == 2
+    assert len(lines) == 1
+    assert "Traceback" not in err
+    assert "usage:" not in err
+    assert len(lines[0]) < 400
+    assert all(word in lines[0] for word in words), lines[0]
+
+
+@pytest.mark.slow
+def test_mismatched_torchvision_is_named_with_the_cure_before_anything_else(tmp_path: Path) -> None:
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')"
+    )
+    process = subprocess.run(
+        [sys.executable, "-m", "train", "fit"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert process.stderr.startswith("error: torchvision ")
+    assert f"torch {torch.__version__.split('+')[0]}" in process.stderr
+    assert "pip install" in process.stderr
+    assert len(process.stderr.splitlines()) == 1

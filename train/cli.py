@@ -1,0 +1,169 @@
+"""The command line: LightningCLI in subclass mode, with our defaults and one-line errors."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from callbacks.checkpoint_io import AtomicCheckpointIO
+from callbacks.report import Report
+from callbacks.weights_writer import WeightsWriter
+from datamodules.segmentation import SegmentationDataModule
+from train.checkpointing import Checkpointing
+from train.errors import one_line
+from train.quiet import ignore_expected_warnings
+
+# What a user can get wrong, here and in the run: values, paths, devices, absent packages.
+USER_ERRORS = (ValueError, OSError, ImportError, MisconfigurationException)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run ``python -m train``.
+
+    Args:
+        args: Command line without the program's name; None takes ``sys.argv``.
+
+    Raises:
+        SystemExit: With 2 and one line on stderr, for a mistake that the user can cure;
+            ``SEGFOUNDRY_TRACEBACK=1`` in the environment shows the traceback instead.
+    """
+    ignore_expected_warnings()
+    try:
+        SegmentationCLI(
+            LightningModule,
+            SegmentationDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            save_config_callback=ConfigWriter,
+            save_config_kwargs={"save_to_log_dir": False},
+            parser_class=OneLineParser,
+            parser_kwargs={"prog": "python -m train"},
+            # our loaders divide the samples themselves, as functions of (seed, slot)
+            trainer_defaults={"use_distributed_sampler": False, "default_root_dir": "runs/default"},
+            args=args,
+        )
+    except UsageError as error:
+        fail(one_line(error.message, sys.argv if args is None else args))
+    except USER_ERRORS as error:
+        if os.environ.get("SEGFOUNDRY_TRACEBACK"):
+            raise
+        fail(" ".join(str(error).split()) or repr(error))
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on stderr and leave with 2."""
+    sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(2)
+
+
+class UsageError(SystemExit):
+    """What the parser objects to; no `Exception`, which jsonargparse would catch."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
+
+
+class OneLineParser(LightningArgumentParser):
+    """Answers a mistake with one line, not with the usage of four hundred flags."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Leave with the message, for `main` to print."""
+        raise UsageError(message) from ex
+
+
+class ConfigWriter(SaveConfigCallback):
+    """Leaves the resolved configuration beside the run's results.
+
+    ``config.yaml`` is what fit was run with; other commands leave ``config.<command>.yaml``. A
+    second run into the same folder overwrites it: resume and elastic restart are such runs.
+    """
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the file atomically, from rank 0."""
+        command = trainer.state.fn.value  # `stage` prints as "TrainerFn.TESTING"
+        name = "config.yaml" if command == "fit" else f"config.{command}.yaml"
+        target = Path(trainer.default_root_dir) / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{name}.part")
+        beside.write_text(self.parser.dump(self.config, skip_none=False))
+        beside.replace(target)
+
+
+class SegmentationCLI(LightningCLI):
+    """The command line of this repository."""
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Let the model be left out where a checkpoint remembers it."""
+        parser.add_lightning_class_args(Trainer, "trainer")
+        parser.set_defaults({f"trainer.{key}": v for key, v in self.trainer_defaults.items()})
+        parser.add_lightning_class_args(
+            LightningModule, "model", subclass_mode=True, required=False
+        )
+        parser.add_lightning_class_args(SegmentationDataModule, "data", subclass_mode=True)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Link what two parts share, so that nobody types it twice."""
+        parser.add_class_arguments(Checkpointing, "checkpoint")
+        parser.add_lightning_class_args(Report, "report")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+        parser.link_arguments("seed_everything", "model.init_args.seed")
+        parser.link_arguments("trainer.max_steps", "model.init_args.max_steps")
+
+    def _parse_ckpt_path(self) -> None:
+        """Take the model from the checkpoint only where no configuration names one.
+
+        Lightning lets a checkpoint's memory override YAML and flags without a word.
+        """
+        config = self.config[self.config.subcommand]
+        if config.get("model") is not None:
+            return
+        path = config.get("ckpt_path")
+        if path is None or not Path(path).is_file():
+            fail(
+                "no model: give a --config that has one, or the file of one of our checkpoints by "
+                f"--ckpt_path (got {path})"
+            )
+        remembered = torch.load(path, weights_only=True, map_location="cpu")
+        remembered = remembered.get("hyper_parameters", {})
+        remembered.pop("_instantiator", None)
+        if "_class_path" not in remembered:
+            fail(
+                f"{path} is no checkpoint of ours, it names no model: official weights enter by "
+                "the `weights` argument of a network"
+            )
+        model = {"class_path": remembered.pop("_class_path"), "init_args": remembered}
+        self.config = self.parser.parse_object({config_key(self): {"model": model}}, self.config)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add what every run has: checkpoints, weights, a logger at a fixed place."""
+        config = self.config_init[self.config_init.subcommand]
+        root = Path(config.trainer.default_root_dir)
+        if config.trainer.logger in (None, True):
+            kwargs["logger"] = TensorBoardLogger(root, name="tensorboard", version="")
+        plugins = config.trainer.plugins or []
+        plugins = plugins if isinstance(plugins, list) else [plugins]
+        kwargs["plugins"] = [*plugins, AtomicCheckpointIO()]
+        if config.trainer.enable_checkpointing is not False:
+            own = [WeightsWriter(), *config.checkpoint.callbacks(root)]
+            kwargs["callbacks"] = [*_as_list(config.trainer.callbacks), *own]
+        return super().instantiate_trainer(**kwargs)
+
+
+def config_key(cli: LightningCLI) -> str:
+    """Return the subcommand, under which its configuration lies."""
+    return str(cli.config.subcommand)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,75 @@
+"""Mistakes of configuration, each as one line."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import yaml
+
+
+def one_line(message: str, arguments: Sequence[str] = ()) -> str:
+    """Return jsonargparse's message as one line that names key, value and file.
+
+    Args:
+        message: What the parser says, up to ten lines of tried types.
+        arguments: The command line, searched for the configuration file that holds the key.
+
+    Returns:
+        One line without a final full stop.
+    """
+    lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    if any(line.startswith("Does not validate against any of") for line in lines):
+        lines = _shortest_reason(lines)
+    text = re.sub(r"<class '([\w.]+)'>", r"\1", " ".join(lines))
+    text = re.sub(r'Parser key "([^"]+)":', r"key '\1':", text)
+    text = re.sub(r"Option '([^']+)' is not accepted", r"key '\1' is not known here", text)
+    text = re.sub(
+        r"Subcommand '\w+' does not accept option '([^']+)'", r"key '\1' is not known", text
+    )
+    return text.strip() + _place(text, arguments)
+
+
+def _shortest_reason(lines: list[str]) -> list[str]:
+    """Keep key, the reasons that are not "it might have been null", and the value."""
+    key = next((line for line in lines if line.startswith("Parser key")), "")
+    reasons = [
+        line.removeprefix("- ")
+        for line in lines[lines.index("Errors:") + 1 :]
+        if not line.startswith("Given value") and "NoneType" not in line
+    ]
+    value = next((line for line in lines if line.startswith("Given value:")), "")
+    if "{" in value:  # a whole branch of the configuration says less than the reason
+        value = ""
+    reason = "; ".join(reason.rstrip(":;") for reason in dict.fromkeys(reasons))
+    return [key, reason + ("." if value else ""), value.replace("Given value:", "Got")]
+
+
+def _place(text: str, arguments: Sequence[str]) -> str:
+    """Return where the named key stands in the given configuration files, or nothing."""
+    if "<unicode string>" in text:  # YAML's own errors know line and column but not the file
+        return "".join(f" ({path})" for path in _configuration_files(arguments) if _is_broken(path))
+    named = re.search(r"key '([\w.]+)'", text)
+    if named is None:
+        return ""
+    leaf = named[1].rsplit(".", 1)[-1]
+    for path in _configuration_files(arguments):
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            if re.match(rf"\s*(- )?{re.escape(leaf)}\s*:", line):
+                return f" ({path}:{number})"
+    return ""
+
+
+def _configuration_files(arguments: Sequence[str]) -> Iterable[Path]:
+    for flag, value in zip_longest(arguments, arguments[1:], fillvalue=""):
+        name = value if flag in {"-c", "--config"} else flag.partition("--config=")[2]
+        if name and Path(name).is_file():
+            yield Path(name)
+
+
+def _is_broken(path: Path) -> bool:
+    try:
+        yaml.safe_load(path.read_text())
+    except yaml.YAMLError:
+        return True
+    return False

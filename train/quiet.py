@@ -1,0 +1,29 @@
+"""Words of libraries that say nothing a user should act on, each with its reason."""
+
+import logging
+import warnings
+
+EXPECTED = (
+    # going on in a run's folder is what resume and elastic restart do
+    "Checkpoint directory .* exists and is not empty",
+    # a checkpoint of one run is tested into the folder of another
+    "The dirpath has changed from",
+    # the averaged weights are what a test of a checkpoint wants
+    "You're using the WeightAveraging callback, but loading a checkpoint outside",
+    # whether two workers are enough is measured, not read off the number of cores
+    "The '.*_dataloader' does not have many workers",
+    # jsonargparse's own deprecations, raised inside Lightning's CLI
+    "(?s).*jsonargparse",
+)
+
+
+def ignore_expected_warnings() -> None:
+    """Filter them for the rest of the process."""
+    for message in EXPECTED:
+        warnings.filterwarnings("ignore", message)
+    # Lightning advertises a cloud logger at the start of every run without one
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return "litlogger" not in record.getMessage()
