@@ -83,9 +83,12 @@ def f_plot(content: Content, theme: Theme) -> bytes:
 
 
 def grid_picture(examples: Sequence[Example]) -> bytes:
-    """Return a PNG with a line per example: photo, truth, prediction, error."""
-    figure = Figure(figsize=(9, 2.5 * max(1, len(examples))), dpi=120, layout="constrained")
+    """Return a PNG with a line per example (at least one): photo, truth, prediction, error."""
+    # inches: four columns, and room for two lines of title; very tall pictures are drawn smaller
+    heights = [min(4.0, 2.2 * row.size[0] / row.size[1]) + 0.4 for row in (e.row for e in examples)]
+    figure = Figure(figsize=(9, sum(heights)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
+    lines = figure.add_gridspec(len(examples), 4, height_ratios=heights)
     for line, example in enumerate(examples):
         pictures, row = example.pictures, example.row
         columns = {
@@ -95,7 +98,7 @@ def grid_picture(examples: Sequence[Example]) -> bytes:
             "error (blue missed, orange extra)": pictures.error,
         }
         for column, (title, encoded) in enumerate(columns.items()):
-            axes = figure.add_subplot(len(examples), 4, 4 * line + column + 1)
+            axes = figure.add_subplot(lines[line, column])
             axes.imshow(decode(encoded))
             # an id is no formula
             axes.set_title(title, fontsize=7, loc="left", parse_math=False)
