@@ -134,7 +134,8 @@ class ProceduralScenes:
 
         Two objects of one class share the value of the first.
         """
-        drawn = render(scene, self.size, counterfactual=counterfactual)
+        drawn = render(scene, self.size, counterfactual=counterfactual, labels=True)
+        assert drawn.labels is not None
         names = list(dict.fromkeys(item.class_name for item in scene.objects))
         value = [0, *(names.index(item.class_name) + 1 for item in scene.objects)]
         without = drawn.counterfactual

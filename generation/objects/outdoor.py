@@ -231,6 +231,8 @@ class Fence(Proportions):
             beam("frame", (-half, y, -0.03), (half, y, -0.03), (0.03, 0.07))
             for y in (self.height * 0.25, self.height * 0.72)
         ]
+        for x in (-half * 0.8, half * 0.8):
+            parts.append(beam("frame", (x, 0, -0.08), (x, self.height * 0.9, -0.08), (0.08, 0.08)))
         for x in spread(-half, half, self.num_pickets):
             tall = self.height + self.swell * float(np.cos(x / half * np.pi / 2))
             width = min(self.picket, self.width / self.num_pickets * 0.62)

@@ -167,10 +167,13 @@ def _between(start: Point, stop: Point) -> tuple[Floats, Floats, float]:
     length = float(np.linalg.norm(stop - start))
     axis = (stop - start) / length
     # the width of a beam stays level, unless it stands upright
-    level = np.array([0.0, 1, 0]) if abs(axis[1]) < 0.99 else np.array([0.0, 0, 1])
-    side = np.cross(level, axis)
+    x, y, z = axis
+    # cross products written out: np.cross takes longer than all the rest of a bar
+    side = np.array([z, 0.0, -x]) if abs(y) < 0.99 else np.array([-y, x, 0.0])
     side /= np.linalg.norm(side)
-    return np.stack([side, np.cross(axis, side), axis], axis=1), (start + stop) / 2, length
+    a, b, c = side
+    other = np.array([y * c - z * b, z * a - x * c, x * b - y * a])
+    return np.stack([side, other, axis], axis=1), (start + stop) / 2, length
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 
 from generation.objects.parts import Material
 from generation.objects.proportions import Split
-from generation.scenes.textures import pyramid, textures
+from generation.scenes.textures import picture, textures
 
 Color = tuple[float, float, float]
 """Red, green, blue in 0..255."""
@@ -82,7 +82,7 @@ def _grey(rng: np.random.Generator, low: float, high: float) -> Color:
 
 
 def _borrowed(rng: np.random.Generator, scenery: str) -> Color:
-    pixels = pyramid(scenery)[0]
+    pixels = picture(scenery)
     row, column = (int(rng.integers(side - 8)) for side in pixels.shape[:2])
     red, green, blue = pixels[row : row + 8, column : column + 8].mean(axis=(0, 1))
     # lit surfaces come out darker than their colour

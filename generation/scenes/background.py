@@ -13,6 +13,7 @@ from generation.scenes.textures import pyramid
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
+Table = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ def draw_background(background: Background, camera: Camera, size: int) -> tuple[
     view = np.array([camera.eye(), *camera.axes(), camera.target])
     numbers = np.array([_numbers(wall), _numbers(ground)])
     distance = -1.0 if background.kind == "photo" else background.distance
-    levels = pyramid(wall.name), pyramid(ground.name)
-    image, floor = _draw(*levels, numbers, np.round(view, 9), distance, focal(size), size)
+    pictures = pyramid(wall.name), pyramid(ground.name)
+    image, floor = _draw(*pictures, numbers, np.round(view, 9), distance, focal(size), size)
     sigma = background.blur * size / 1000
     if sigma > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), sigma).astype(np.uint8, copy=False)
@@ -63,8 +64,8 @@ def _numbers(surface: Surface) -> list[float]:
 
 @njit(nogil=True, cache=True)
 def _draw(
-    wall: tuple[Bytes, ...],
-    ground: tuple[Bytes, ...],
+    wall: tuple[Bytes, Table],
+    ground: tuple[Bytes, Table],
     numbers: Floats,
     view: Floats,
     distance: float,
@@ -88,45 +89,55 @@ def _draw(
             floor[i, j] = to_ground < np.inf
             if distance < 0:
                 u, v = (j + 0.5) / size, (i + 0.5) / size
-                _sample(wall, numbers[0], u, v, 1.0 / size, image[i, j])
+                _sample(wall, numbers[0], u, v, 1.0 / size, image, i, j)
                 continue
             to_wall = (gone + distance) / ahead
             if to_ground < to_wall:
                 x, z = eye[0] + to_ground * dx, eye[2] + to_ground * dz
                 # a pixel's footprint is longest in depth; the mean of both ways looks best
                 step = to_ground / length / np.sqrt(-dy)
-                _sample(ground, numbers[1], x, z, step, image[i, j])
+                _sample(ground, numbers[1], x, z, step, image, i, j)
                 continue
             floor[i, j] = 0
             side = to_wall * across
-            _sample(wall, numbers[0], side, -(eye[1] + to_wall * dy), to_wall / length, image[i, j])
+            drop = -(eye[1] + to_wall * dy)
+            _sample(wall, numbers[0], side, drop, to_wall / length, image, i, j)
     return image, floor
 
 
 @njit(nogil=True, cache=True)
 def _sample(
-    levels: tuple[Bytes, ...], numbers: Floats, u: float, v: float, step: float, pixel: Bytes
+    picture: tuple[Bytes, Table],
+    numbers: Floats,
+    u: float,
+    v: float,
+    step: float,
+    image: Bytes,
+    i: int,
+    j: int,
 ) -> None:
-    """Bilinear value at (u, v) from the level whose texels are about one step wide."""
-    level, texels = 0, levels[0].shape[1] * numbers[0] * step
-    while texels > 1.5 and level < 4:
+    """Set a pixel to the bilinear value at (u, v), from the level with texels of about a step."""
+    data, table = picture
+    level, texels = 0, table[0, 2] * numbers[0] * step
+    while texels > 1.5 and level < len(table) - 1:
         texels, level = texels / 2, level + 1
-    source = levels[level]
-    height, width, _ = source.shape
+    begin, height, width = table[level, 0], table[level, 1], table[level, 2]
     column = (u * numbers[0] + numbers[1]) * width - 0.5
     row = (v * numbers[0] + numbers[2]) * width - 0.5
     left, top = int(np.floor(column)), int(np.floor(row))
     part, rest = column - left, row - top
-    one, two = _mirror(left, width), _mirror(left + 1, width)
-    upper, lower = _mirror(top, height), _mirror(top + 1, height)
+    one, two = 3 * _mirror(left, width), 3 * _mirror(left + 1, width)
+    upper = begin + 3 * width * _mirror(top, height)
+    lower = begin + 3 * width * _mirror(top + 1, height)
     for c in range(3):
-        above = source[upper, one, c] * (1 - part) + source[upper, two, c] * part
-        below = source[lower, one, c] * (1 - part) + source[lower, two, c] * part
+        above = data[upper + one + c] * (1 - part) + data[upper + two + c] * part
+        below = data[lower + one + c] * (1 - part) + data[lower + two + c] * part
         value = (above * (1 - rest) + below * rest) * numbers[3 + c]
-        pixel[c] = int(min(255.0, value + 0.5))
+        image[i, j, c] = int(min(255.0, value + 0.5))
 
 
 @njit(nogil=True, cache=True, inline="always")
 def _mirror(cell: int, num: int) -> int:
-    cell %= 2 * num
+    if cell < 0 or cell >= 2 * num:  # division is slow, and most cells need none
+        cell %= 2 * num
     return cell if cell < num else 2 * num - 1 - cell

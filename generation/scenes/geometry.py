@@ -93,14 +93,14 @@ def _assemble(proportions: Proportions) -> Geometry:
         points.append(np.asarray(part.mesh.vertices, np.float64))
         normals.append(np.asarray(part.mesh.vertex_normals, np.float64))
         faces.append(corners + np.int32(count))
-        grains.append(_unwrap(part.grain[corners]))
+        grains.append(part.grain[corners])
         materials.append(np.full(len(corners), MATERIALS.index(part.material), np.int32))
         count += len(points[-1])
     return Geometry(
         points=np.concatenate(points),
         normals=np.concatenate(normals),
         faces=np.concatenate(faces),
-        grain=np.concatenate(grains),
+        grain=_unwrap(np.concatenate(grains)),
         material=np.concatenate(materials),
         owner=np.ones(sum(map(len, faces)), np.int32),
     )

@@ -32,7 +32,7 @@ class Rendering:
     """``(H, W, 3)`` uint8 RGB."""
     alpha: Bytes
     """``(H, W)`` uint8, soft coverage of all objects together."""
-    labels: Bytes
+    labels: Bytes | None
     """``(H, W)`` uint8: k where ``objects[k - 1]`` has most of the pixel, 0 background."""
     shadow: Bytes
     """``(H, W)`` uint8, share of light that the shadow takes from the background."""
@@ -41,7 +41,12 @@ class Rendering:
 
 
 def render(
-    scene: SceneSpec, size: int, *, counterfactual: bool = False, samples: int = SAMPLES
+    scene: SceneSpec,
+    size: int,
+    *,
+    counterfactual: bool = False,
+    labels: bool = False,
+    samples: int = SAMPLES,
 ) -> Rendering:
     """Draw a scene.
 
@@ -49,15 +54,17 @@ def render(
         scene: What to draw.
         size: Height and width in pixels.
         counterfactual: Whether to draw the scene without its objects too.
+        labels: Whether to say which object each pixel belongs to.
         samples: Samples per pixel side.
     """
     shape = join([geometry(item) for item in scene.objects])
     screen = scene.camera.project(shape.points, size)
     color, alpha = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
-    labels = np.zeros((size, size), np.uint8)
     window, origin, index = _visible(screen, shape.faces, size, samples)
     color[window], alpha[window] = _shade(scene, shape, screen - [*origin, 0], index, samples)
-    labels[window] = majority(index, samples, shape.owner, len(scene.objects))
+    owners = np.zeros((size, size), np.uint8)
+    if labels:
+        owners[window] = majority(index, samples, shape.owner, len(scene.objects))
     background, floor = draw_background(scene.background, scene.camera, size)
     shadow = _cast(shape, scene.light, scene.camera, size) * floor
     color, alpha = soften(color, scene.film), soften(alpha, scene.film)
@@ -66,7 +73,13 @@ def render(
     if counterfactual:
         without = expose(background, np.zeros_like(color), nothing, nothing, scene.film)
     image = expose(background, color, alpha, shadow, scene.film)
-    return Rendering(image=image, alpha=alpha, labels=labels, shadow=shadow, counterfactual=without)
+    return Rendering(
+        image=image,
+        alpha=alpha,
+        labels=owners if labels else None,
+        shadow=shadow,
+        counterfactual=without,
+    )
 
 
 def _visible(

@@ -74,7 +74,7 @@ def shade(
                         x = (column + 0.5 + stagger(row, side)) / side
                         y = (row + 0.5) / side
                         material = surfaces[surface[face]]
-                        _shade_point(x, y, corners[face], grain[face], material, tiles, light, once)
+                        _shade_point(x, y, corners, grain, face, material, tiles, light, once)
                         previous = face
                     hits += 1
                     total += once
@@ -111,21 +111,25 @@ def _shade_point(
     y: float,
     corners: Floats,
     grain: Floats,
+    face: int,
     material: np.record,
     tiles: Bytes,
     light: Floats,
     result: Floats,
 ) -> None:
-    a, b, c = corners[0], corners[1], corners[2]
-    area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-    two = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area * b[2]
-    three = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area * c[2]
-    one = (1 - two / b[2] - three / c[2]) * a[2]
+    ax, ay, az = corners[face, 0, 0], corners[face, 0, 1], corners[face, 0, 2]
+    bx, by, bz = corners[face, 1, 0], corners[face, 1, 1], corners[face, 1, 2]
+    cx, cy, cz = corners[face, 2, 0], corners[face, 2, 1], corners[face, 2, 2]
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    two = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
+    three = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+    # shares in space, not on the image: nearer corners count more
+    one, two, three = (1 - two - three) * az, two * bz, three * cz
     depth = one + two + three
     one, two, three = one / depth, two / depth, three / depth
-    nx = one * a[3] + two * b[3] + three * c[3]
-    ny = one * a[4] + two * b[4] + three * c[4]
-    nz = one * a[5] + two * b[5] + three * c[5]
+    nx = one * corners[face, 0, 3] + two * corners[face, 1, 3] + three * corners[face, 2, 3]
+    ny = one * corners[face, 0, 4] + two * corners[face, 1, 4] + three * corners[face, 2, 4]
+    nz = one * corners[face, 0, 5] + two * corners[face, 1, 5] + three * corners[face, 2, 5]
     norm = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
     if area > 0:  # y points down, so this triangle is seen from behind
         norm = -norm
@@ -136,10 +140,11 @@ def _shade_point(
         shine *= shine
     # light from above is stronger than what the ground sends back
     strength = light[2, 0] * (0.8 + 0.2 * ny) + light[2, 1] * lambert
-    u = (one * grain[0, 0] + two * grain[1, 0] + three * grain[2, 0]) * material.scale
-    v = (one * grain[0, 1] + two * grain[1, 1] + three * grain[2, 1]) * material.scale
+    u = one * grain[face, 0, 0] + two * grain[face, 1, 0] + three * grain[face, 2, 0]
+    v = one * grain[face, 0, 1] + two * grain[face, 1, 1] + three * grain[face, 2, 1]
     num = tiles.shape[1]
-    row, column = _mirror(v * num, num), _mirror(u * num, num)
+    stretch = material.scale * num
+    row, column = _mirror(v * stretch, num), _mirror(u * stretch, num)
     for channel in range(3):
         texel = tiles[material.tile, row, column, channel] / 128.0
         base = material.color[channel] * (1 + material.contrast * (texel - 1))

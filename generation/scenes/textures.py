@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 
 TILE = 256
 """Side of a texture tile in pixels."""
+LEVELS = 5
+"""Number of sizes, each half the one before, that a picture is kept in."""
 
 _SKIMAGE, _SKLEARN = "skimage/data", "sklearn/datasets/images"
 PHOTOS = MappingProxyType(
@@ -101,17 +103,29 @@ def tile(name: str) -> Bytes:
     return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
 
 
+def picture(name: str) -> Bytes:
+    """Return a photograph or noise tile in full, ``(h, w, 3)`` uint8 RGB."""
+    return photo(name) if name in PHOTOS else tile(name)
+
+
 @cache
-def pyramid(name: str) -> tuple[Bytes, ...]:
-    """Return a photograph or noise tile and its halves, five levels, to draw it at any distance."""
-    levels = [photo(name) if name in PHOTOS else tile(name)]
-    for _ in range(4):
+def pyramid(name: str) -> tuple[Bytes, NDArray[np.int64]]:
+    """Return a picture and its halves, to draw it at any distance.
+
+    Returns:
+        The bytes of `LEVELS` pictures one after the other, and ``(LEVELS, 3)`` rows: where each
+        begins, its height and its width.
+    """
+    levels = [picture(name)]
+    for _ in range(LEVELS - 1):
         fine = levels[-1]
         height, width = fine.shape[0] // 2 * 2, fine.shape[1] // 2 * 2
         even = fine[:height, :width].astype(np.uint16)
         four = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
         levels.append(((four + 2) // 4).astype(np.uint8))
-    return tuple(levels)
+    begins = np.cumsum([0] + [level.size for level in levels[:-1]])
+    table = [[begin, *level.shape[:2]] for begin, level in zip(begins, levels, strict=True)]
+    return np.concatenate([level.ravel() for level in levels]), np.array(table, np.int64)
 
 
 def _layers(seed: int, cells: tuple[int, int], octaves: int) -> Floats:
