@@ -67,7 +67,8 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             width, height = picture.size
-            is_turned = picture.getexif().get(_ORIENTATION, 1) >= 5
+            # Pillow gives the size of a TIFF upright, that of other files as stored
+            is_turned = picture.format != "TIFF" and picture.getexif().get(_ORIENTATION, 1) >= 5
     except BROKEN_FILE as error:
         raise DecodeError(f"{path}: no readable image header: {error}") from error
     return (width, height) if is_turned else (height, width)
