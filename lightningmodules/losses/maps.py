@@ -80,7 +80,10 @@ def structure(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """
     logits, target, weight = _precise(logits, target, weight)
     counted = target * (weight > 0)
-    unevenness = (F.avg_pool2d(counted, 31, stride=1, padding=15) - counted).abs()
+    # a mean of means along the axes: 62 additions a pixel instead of 961
+    around = F.avg_pool2d(counted, (31, 1), stride=1, padding=(15, 0))
+    around = F.avg_pool2d(around, (1, 31), stride=1, padding=(0, 15))
+    unevenness = (around - counted).abs()
     weight = weight * (1 + 5 * unevenness)
     cross_entropy = weighted_mean(_cross_entropy(logits, target), weight)
     return (cross_entropy + _jaccard(logits.sigmoid(), target, weight, smooth=1.0)).mean()
@@ -179,9 +182,12 @@ def _blur(x: Tensor) -> Tensor:
     offsets = torch.arange(-5, 6, device=x.device, dtype=x.dtype)
     window = torch.exp(-offsets.square() / (2 * 1.5**2))
     window = window / window.sum()
-    planes = x.flatten(0, 1).unsqueeze(1)
-    # variances are differences of means: half precision would leave noise of them
+    # one depthwise convolution over all planes: 5 to 20 times faster on a CPU than one a plane
+    planes = x.flatten(0, 1).unsqueeze(0)
+    groups = planes.shape[1]
+    # variances are differences of means: in half precision they would be noise
     with torch.autocast(x.device.type, enabled=False):
-        planes = F.conv2d(planes, window.view(1, 1, -1, 1), padding=(5, 0))
-        planes = F.conv2d(planes, window.view(1, 1, 1, -1), padding=(0, 5))
+        for shape, padding in (((11, 1), (5, 0)), ((1, 11), (0, 5))):
+            kernel = window.view(1, 1, *shape).expand(groups, 1, *shape)
+            planes = F.conv2d(planes, kernel, padding=padding, groups=groups)
     return planes.view_as(x)

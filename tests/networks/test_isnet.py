@@ -119,7 +119,7 @@ def test_every_parameter_has_a_gradient(name: str) -> None:
 def after_a_step(name: str, checkpointing: bool) -> dict[str, Tensor]:
     net = NETWORKS[name](width=SMALL, checkpointing=checkpointing)
     fill(net)
-    total(net(randn(2, 3 if name == "isnet" else 1, 65, 70))).backward()
+    total(net(randn(2, 3 if name == "isnet" else 1, 45, 38))).backward()
     gradients = {f"{key}.grad": x.grad for key, x in net.named_parameters() if x.grad is not None}
     return {**gradients, **dict(net.named_buffers())}
 
