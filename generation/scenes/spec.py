@@ -96,8 +96,8 @@ def draw_camera(rng: np.random.Generator, split: Split, objects: tuple[ObjectSpe
     off = held if split == "test" else near if side < 0.5 else far
     sign, back = rng.integers(2, size=2)
     azimuth = (off if sign else -off) + (180.0 if back else 0.0)
-    # up to nine tenths of the free border, so that the object stays whole
-    fill, free = float(rng.uniform(0.6, 0.95)), rng.uniform(-0.45, 0.45, size=2)
+    # up to seven tenths of the free border, so that the object stays whole
+    fill, free = float(rng.uniform(0.6, 0.95)), rng.uniform(-0.35, 0.35, size=2)
     return fit(
         [geometry(item).points for item in objects],
         azimuth=azimuth,
