@@ -40,7 +40,7 @@ class _Entry:
 
 
 class ResizedCache:
-    """Pairs squashed to their `working_size`, as JPEG (quality 95) and lossless TIFF.
+    """Pairs squashed to their `working_size`, as JPEG (quality 95) and lossless TGA.
 
     An entry is named by a hash of its sources' bytes and of every parameter, so that it is
     right whenever it is there, whoever made it. Files are written beside their place and moved
@@ -100,10 +100,10 @@ class ResizedCache:
         if planes is None:
             original = read_planes(files, void=self.void)
             planes = resize_planes(original, working_size(original.size, self.size))
-            encoded = {".jpg": _encode_image(planes.image), ".mask.tif": _encode_plane(planes.mask)}
+            encoded = {".jpg": _encode_image(planes.image), ".mask.tga": _encode_plane(planes.mask)}
             if self._has_weight(files):
                 weight = np.full_like(planes.mask, 255) if planes.weight is None else planes.weight
-                encoded[".weight.tif"] = _encode_plane(weight)
+                encoded[".weight.tga"] = _encode_plane(weight)
             for suffix, data in encoded.items():
                 write_atomically(self._path(entry, suffix), data)
         write_atomically(index_path, f"{entry.key} {entry.size[0]} {entry.size[1]}".encode())
@@ -112,12 +112,12 @@ class ResizedCache:
     def _load(self, entry: _Entry, files: PairFiles) -> Planes | None:
         """Return the planes of an entry, None where one is missing or broken."""
         image = _decode_image(self._path(entry, ".jpg"))
-        mask = _decode_plane(self._path(entry, ".mask.tif"))
+        mask = _decode_plane(self._path(entry, ".mask.tga"))
         if image is None or mask is None or image.shape[:2] != mask.shape:
             return None
         if not self._has_weight(files):
             return Planes(image=image, mask=mask, weight=None)
-        weight = _decode_plane(self._path(entry, ".weight.tif"))
+        weight = _decode_plane(self._path(entry, ".weight.tga"))
         if weight is None or weight.shape != mask.shape:
             return None
         return Planes(image=image, mask=mask, weight=weight)
@@ -126,7 +126,7 @@ class ResizedCache:
         return files.weight is not None or self.void is not None
 
     def _is_complete(self, entry: _Entry, files: PairFiles) -> bool:
-        suffixes = [".jpg", ".mask.tif", *([".weight.tif"] if self._has_weight(files) else [])]
+        suffixes = [".jpg", ".mask.tga", *([".weight.tga"] if self._has_weight(files) else [])]
         return all(self._path(entry, suffix).is_file() for suffix in suffixes)
 
     def _path(self, entry: _Entry, suffix: str) -> Path:
@@ -188,11 +188,11 @@ def _decode_plane(path: Path) -> NDArray[np.uint8] | None:
 
 
 def _encode_plane(plane: NDArray[np.uint8]) -> bytes:
-    """Encode without loss as TIFF of run lengths (PackBits).
+    """Encode without loss as TGA with run lengths.
 
     At 1280x1280 it decodes in 0.7 ms where PNG without filter takes 2.8, 1-bit PNG 2.3 and
     lossless WebP 4, and it is about as small: masks are runs of 0 and 255 and thin edges.
     """
     file = BytesIO()
-    Image.fromarray(plane).save(file, "TIFF", compression="packbits")
+    Image.fromarray(plane).save(file, "TGA", compression="tga_rle")
     return file.getvalue()

@@ -4,7 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -274,6 +274,7 @@ def test_missing_file_is_an_error(tmp_path: Path, read: type) -> None:
         read(tmp_path / "none.jpg")
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     arrays(
         np.uint8,
@@ -288,6 +289,7 @@ def test_png_photo_survives_the_round_trip(
     assert np.array_equal(read_image(path), image)
 
 
+@settings(deadline=None, max_examples=40)
 @given(arrays(np.uint16, st.integers(1, 20), elements=st.integers(0, 65535)))
 def test_16_bits_round_to_the_nearest_byte(values: NDArray[np.uint16]) -> None:
     if values.max() > 255:
