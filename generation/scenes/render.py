@@ -113,8 +113,8 @@ def _shade(
     )
     tiles = np.stack([tile(name) for name in names])
     corners = np.concatenate([screen, shape.normals], axis=1)[shape.faces]
-    corners, lights = np.round(corners, 9), np.round(lights, 9)
-    return shade(index, samples, corners, shape.grain, shape.material, surfaces, tiles, lights)
+    corners = np.round(np.concatenate([corners, shape.grain], axis=2), 9)
+    return shade(index, samples, corners, shape.material, surfaces, tiles, np.round(lights, 9))
 
 
 def _cast(shape: Geometry, light: Light, camera: Camera, size: int) -> Bytes:

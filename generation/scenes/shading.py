@@ -34,7 +34,6 @@ def shade(
     index: Ints,
     side: int,
     corners: Floats,
-    grain: Floats,
     surface: Ints,
     surfaces: NDArray[np.record],
     tiles: Bytes,
@@ -45,8 +44,8 @@ def shade(
     Args:
         index: ``(h side, w side)`` result of `rasterize`.
         side: Samples per pixel side.
-        corners: ``(F, 3, 6)`` x, y in pixels of the window, 1 / depth, unit normal, per corner.
-        grain: ``(F, 3, 2)`` texture coordinates in metres, per corner.
+        corners: ``(F, 3, 8)`` per corner: x, y in pixels of the window, 1 / depth, unit normal, and
+            texture coordinates u, v in metres.
         surface: ``(F,)`` rows of `surfaces`.
         surfaces: ``(M,)`` records of dtype `SURFACE`.
         tiles: ``(K, T, T, 3)`` uint8 with mean 128.
@@ -74,7 +73,7 @@ def shade(
                         x = (column + 0.5 + stagger(row, side)) / side
                         y = (row + 0.5) / side
                         material = surfaces[surface[face]]
-                        _shade_point(x, y, corners, grain, face, material, tiles, light, once)
+                        _shade_point(x, y, corners, face, material, tiles, light, once)
                         previous = face
                     hits += 1
                     total += once
@@ -110,7 +109,6 @@ def _shade_point(
     x: float,
     y: float,
     corners: Floats,
-    grain: Floats,
     face: int,
     material: np.record,
     tiles: Bytes,
@@ -140,8 +138,8 @@ def _shade_point(
         shine *= shine
     # light from above is stronger than what the ground sends back
     strength = light[2, 0] * (0.8 + 0.2 * ny) + light[2, 1] * lambert
-    u = one * grain[face, 0, 0] + two * grain[face, 1, 0] + three * grain[face, 2, 0]
-    v = one * grain[face, 0, 1] + two * grain[face, 1, 1] + three * grain[face, 2, 1]
+    u = one * corners[face, 0, 6] + two * corners[face, 1, 6] + three * corners[face, 2, 6]
+    v = one * corners[face, 0, 7] + two * corners[face, 1, 7] + three * corners[face, 2, 7]
     num = tiles.shape[1]
     stretch = material.scale * num
     row, column = _mirror(v * stretch, num), _mirror(u * stretch, num)
