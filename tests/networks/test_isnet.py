@@ -147,12 +147,13 @@ def test_memory_format_leaves_outputs_equal() -> None:
 @pytest.mark.slow
 def test_compiled_step_equals_the_plain_one() -> None:
     # double: the norms over two values at the lowest level blow rounding up
-    nets = [ISNet(width=SMALL, checkpointing=True).double() for _ in range(2)]
+    # the encoder of masks: the same blocks as the whole network, half the time to compile
+    nets = [ISNetGTEncoder(width=SMALL, checkpointing=True).double() for _ in range(2)]
     for net in nets:
         fill(net)
     nets[1].compile(backend="aot_eager", fullgraph=True)
     for net in nets:
-        total(net(randn(2, 3, 64, 64).double())).backward()
+        total(net(randn(2, 1, 64, 64).double())).backward()
     for plain, compiled in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(compiled.grad, plain.grad, rtol=1e-5, atol=1e-5)
     for plain, compiled in zip(nets[0].buffers(), nets[1].buffers(), strict=True):
