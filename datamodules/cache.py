@@ -190,8 +190,9 @@ def _decode_plane(path: Path) -> NDArray[np.uint8] | None:
 def _encode_plane(plane: NDArray[np.uint8]) -> bytes:
     """Encode without loss as TGA with run lengths.
 
-    At 1280x1280 it decodes in 0.7 ms where PNG without filter takes 2.8, 1-bit PNG 2.3 and
-    lossless WebP 4, and it is about as small: masks are runs of 0 and 255 and thin edges.
+    On a mask of many blobs at 1280x1280 it decodes in about 0.7 ms where PNG without filter
+    takes 2.8 and lossless WebP 4, at a tenth more bytes than PNG (twice as many on simple
+    masks): masks are runs of 0 and 255 and thin edges.
     """
     file = BytesIO()
     Image.fromarray(plane).save(file, "TGA", compression="tga_rle")
