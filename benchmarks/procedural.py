@@ -67,8 +67,9 @@ def measure(size: int, repeats: int, num_scenes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rates = []
         for repeat in range(repeats):
+            counted = ProceduralScenes(size=size, counts={"DIS-TR": num_scenes})
             start = time.process_time()
-            scenes.write(Path(folder) / str(repeat), {"DIS-TR": num_scenes})
+            counted.write(Path(folder) / str(repeat))
             rates.append(num_scenes / (time.process_time() - start))
     _print("written as JPEG + PNG", rates)
 

@@ -25,10 +25,12 @@ MARGIN = 1.25  # pixels kept beyond the training size, for random crops and zoom
 _STALE_SECONDS = 3600  # a temporary file of this age belongs to a process that was killed
 
 
-def working_size(original: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Return the size that training starts from: `MARGIN` x `size`, never above the original."""
+def working_size(
+    original: tuple[int, int], size: tuple[int, int], margin: float = MARGIN
+) -> tuple[int, int]:
+    """Return the size that training starts from: `margin` x `size`, never above the original."""
     height, width = (
-        min(own, math.ceil(MARGIN * side)) for own, side in zip(original, size, strict=True)
+        min(own, math.ceil(margin * side)) for own, side in zip(original, size, strict=True)
     )
     return height, width
 
@@ -52,13 +54,23 @@ class ResizedCache:
         folder: Made if missing; may be deleted at any time.
         size: (height, width) of training.
         void: Mask value that means "unknown", see `read_planes`.
+        margin: Factor on `size` that entries keep for crops and zooms; 1 for a recipe that moves
+            no frame, which then reads its pixels without resizing them a second time.
     """
 
-    def __init__(self, folder: Path, size: tuple[int, int], *, void: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        size: tuple[int, int],
+        *,
+        void: int | None = None,
+        margin: float = MARGIN,
+    ) -> None:
         self.folder = folder
         self.size = size
         self.void = void
-        self._parameters = f"{FORMAT} {size[0]}x{size[1]} {MARGIN} void={void}"
+        self.margin = margin
+        self._parameters = f"{FORMAT} {size[0]}x{size[1]} {margin:g} void={void}"
         self._entries: dict[PairFiles, _Entry] = {}
 
     def read(self, files: PairFiles) -> tuple[Planes, tuple[int, int]]:
@@ -99,7 +111,7 @@ class ResizedCache:
         planes = self._load(entry, files)  # another path may have had the same content
         if planes is None:
             original = read_planes(files, void=self.void)
-            planes = resize_planes(original, working_size(original.size, self.size))
+            planes = resize_planes(original, working_size(original.size, self.size, self.margin))
             encoded = {".jpg": _encode_image(planes.image), ".mask.tga": _encode_plane(planes.mask)}
             if self._has_weight(files):
                 weight = np.full_like(planes.mask, 255) if planes.weight is None else planes.weight

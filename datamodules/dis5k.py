@@ -9,7 +9,7 @@ import torch
 from albumentations import BasicTransform
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.cache import ResizedCache
+from datamodules.cache import MARGIN, ResizedCache
 from datamodules.check import check_pairs
 from datamodules.draws import SlotLoader
 from datamodules.folder import PairFiles, find_pairs
@@ -88,7 +88,8 @@ class DIS5K(SegmentationDataModule):
         self.cache_folder = None if cache is None else Path(cache)
         self.cache = None
         if self.cache_folder is not None:
-            self.cache = ResizedCache(self.cache_folder, self.size, void=void)
+            margin = 1.0 if self.transform is None or self.transform.keeps_frame else MARGIN
+            self.cache = ResizedCache(self.cache_folder, self.size, void=void, margin=margin)
         self.on_error = on_error
         self.weights = weights
         self.void = void

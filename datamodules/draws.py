@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.batch import Batch, collate
+from datamodules.decode import start_worker
 from datamodules.pairs import Pairs
 from datamodules.sample import View
 from datamodules.seeds import seed_for
@@ -113,6 +114,7 @@ class SlotLoader(DataLoader[View]):
             batch_sampler=slots,
             num_workers=num_workers,
             collate_fn=collate,
+            worker_init_fn=start_worker,
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
         )

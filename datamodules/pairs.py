@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from datamodules.cache import ResizedCache, working_size
+from datamodules.cache import MARGIN, ResizedCache, working_size
 from datamodules.folder import PairFiles
 from datamodules.planes import Planes, channels_first, read_planes, resize_planes
 from datamodules.sample import MaskKind, Provenance, Sample, View
@@ -23,7 +23,7 @@ class Pairs:
         provenance: Of every sample.
 
     Raises:
-        ValueError: If `cache` was made for another size or void value.
+        ValueError: If `cache` was made for another size, void value or kind of transform.
     """
 
     def __init__(
@@ -40,6 +40,11 @@ class Pairs:
             raise ValueError(
                 f"the cache was made for size {cache.size} and void {cache.void}, "
                 f"these pairs want size {size} and void {void}: give both the same"
+            )
+        if cache is not None and cache.margin < MARGIN and not _keeps_frame(transform):
+            raise ValueError(
+                f"the cache keeps {cache.margin:g} x the training size, too little to crop or zoom "
+                f"in: give it margin {MARGIN}"
             )
         self.files = list(files)
         self.size = size
@@ -67,8 +72,7 @@ class Pairs:
             planes, size = self.cache.read(files)
         if self.transform is None:
             return self._view(files, resize_planes(planes, self.size), size)
-        keeps_frame = self.transform.keeps_frame
-        start = self.size if keeps_frame else working_size(size, self.size)
+        start = self.size if _keeps_frame(self.transform) else working_size(size, self.size)
         planes = self.transform(resize_planes(planes, start), seed)
         return self._view(files, resize_planes(planes, self.size), size)
 
@@ -101,3 +105,7 @@ class Pairs:
             weight=None if weight is None else torch.from_numpy(weight),
         )
         return View(sample=sample, size=size)
+
+
+def _keeps_frame(transform: JointTransform | None) -> bool:
+    return transform is None or transform.keeps_frame

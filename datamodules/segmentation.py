@@ -8,6 +8,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batch import Batch, collate
+from datamodules.decode import start_worker
 from datamodules.draws import SlotBatches, SlotLoader, SlotViews
 from datamodules.pairs import Pairs
 from datamodules.problems import Problem
@@ -75,6 +76,7 @@ class SegmentationDataModule(LightningDataModule, ABC):
             batch_size=max(1, self.batch_size // world_size),
             num_workers=self.num_workers,
             collate_fn=collate,
+            worker_init_fn=start_worker,
         )
 
     def _place(self) -> tuple[int, int]:

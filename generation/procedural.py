@@ -47,7 +47,12 @@ class ProceduralScenes:
     """
 
     def __init__(
-        self, *, size: int = 512, classes: Sequence[str] | None = None, seed: int = 0
+        self,
+        *,
+        size: int = 512,
+        classes: Sequence[str] | None = None,
+        seed: int = 0,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
         """Choose what is drawn.
 
@@ -55,18 +60,24 @@ class ProceduralScenes:
             size: Height and width of the images in pixels.
             classes: Names from `generation.objects.CLASSES`; None for all of them.
             seed: Root of all randomness.
+            counts: Number of pairs that `write` makes for ``DIS-TR`` (split train), ``DIS-VD``
+                (val) and ``DIS-TE1`` to ``DIS-TE4`` (test).
 
         Raises:
-            ValueError: If the size is below 8 or a class is unknown.
+            ValueError: If the size is below 8, or a class or a subset is unknown.
         """
         self.size = size
         self.classes = tuple(CLASSES) if classes is None else tuple(classes)
         self.seed = seed
+        self.counts = dict(counts or {})
         if size < 8:
             raise ValueError(f"size is {size}; scenes need at least 8 pixels")
         unknown = sorted(set(self.classes) - set(CLASSES))
         if unknown or not self.classes:
             raise ValueError(f"classes {unknown or 'are empty'}; choose from {', '.join(CLASSES)}")
+        unknown = sorted(set(self.counts) - set(_SUBSETS))
+        if unknown:
+            raise ValueError(f"unknown subsets {unknown}; choose from {', '.join(_SUBSETS)}")
 
     def spec(self, split: Split, index: int) -> SceneSpec:
         """Return the scene of an index; classes take turns.
@@ -150,7 +161,7 @@ class ProceduralScenes:
             counterfactual=None if without is None else _channels_first(without),
         )
 
-    def write(self, root: Path, counts: Mapping[str, int]) -> None:
+    def write(self, root: Path) -> None:
         """Write the DIS5K layout: ``root/<subset>/im/<name>.jpg`` and ``gt/<name>.png``.
 
         A subset appears whole, by a rename, or not at all. One that is there already and was made
@@ -158,16 +169,11 @@ class ProceduralScenes:
 
         Args:
             root: Folder of the data set; made where missing.
-            counts: Number of pairs for ``DIS-TR`` (split train), ``DIS-VD`` (val) and ``DIS-TE1``
-                to ``DIS-TE4`` (test).
 
         Raises:
-            ValueError: If a subset is unknown, or its folder was made by another recipe.
+            ValueError: If the folder of a subset was made by another recipe.
         """
-        unknown = sorted(set(counts) - set(_SUBSETS))
-        if unknown:
-            raise ValueError(f"unknown subsets {unknown}; choose from {', '.join(_SUBSETS)}")
-        for subset, count in counts.items():
+        for subset, count in self.counts.items():
             split, first = _SUBSETS[subset]
             recipe: Recipe = {
                 "generator": "ProceduralScenes",

@@ -1,6 +1,5 @@
 """Train and evaluate any network that returns one or several maps of one object."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,12 +10,12 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
 from datamodules.seeds import seed_for
+from lightningmodules.losses import Loss
+from lightningmodules.schedules import Schedule
 from metrics.dis import DISMetrics
 from metrics.quantise import to_truth_size
 from metrics.scores import Evaluated
 from networks.outputs import Outputs
-
-Schedule = Callable[[int, int], float]
 
 
 class DIS(LightningModule):
@@ -41,7 +40,7 @@ class DIS(LightningModule):
     def __init__(
         self,
         net: nn.Module,
-        loss: nn.Module,
+        loss: Loss,
         optimizer: OptimizerCallable,
         *,
         schedule: Schedule | None = None,

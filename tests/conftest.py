@@ -10,13 +10,15 @@ import torch
 
 WIDTH, HEIGHT = 48, 40
 
+# Tensors of tests are tiny: a second thread waits more than it works.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def restored_state() -> Iterator[None]:
-    """Threads and generator of torch are as they were, whatever a test did."""
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    """The generator of torch is as it was, whatever a test did."""
+    state = torch.get_rng_state()
     yield
-    torch.set_num_threads(threads)
     torch.set_rng_state(state)
 
 

@@ -10,6 +10,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
 
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.report import Report
@@ -89,7 +90,7 @@ class ConfigWriter(SaveConfigCallback):
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the file atomically, from rank 0."""
-        command = trainer.state.fn.value  # `stage` prints as "TrainerFn.TESTING"
+        command = TrainerFn(stage).value  # as text, `stage` reads "TrainerFn.TESTING"
         name = "config.yaml" if command == "fit" else f"config.{command}.yaml"
         target = Path(trainer.default_root_dir) / name
         target.parent.mkdir(parents=True, exist_ok=True)
