@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 
 from callbacks.checkpoint_io import AtomicCheckpointIO
+from callbacks.progress import StepProgressBar
 from callbacks.report import Report
 from callbacks.weights_writer import WeightsWriter
 from datamodules.segmentation import SegmentationDataModule
@@ -142,26 +143,23 @@ class SegmentationCLI(LightningCLI):
                 "the `weights` argument of a network"
             )
         model = {"class_path": remembered.pop("_class_path"), "init_args": remembered}
-        self.config = self.parser.parse_object({config_key(self): {"model": model}}, self.config)
+        command = str(self.config.subcommand)
+        self.config = self.parser.parse_object({command: {"model": model}}, self.config)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Add what every run has: checkpoints, weights, a logger at a fixed place."""
+        """Add what every run has: progress, checkpoints, weights, a logger at a fixed place."""
         config = self.config_init[self.config_init.subcommand]
         root = Path(config.trainer.default_root_dir)
         if config.trainer.logger in (None, True):
             kwargs["logger"] = TensorBoardLogger(root, name="tensorboard", version="")
-        plugins = config.trainer.plugins or []
-        plugins = plugins if isinstance(plugins, list) else [plugins]
-        kwargs["plugins"] = [*plugins, AtomicCheckpointIO()]
+        kwargs["plugins"] = [*_as_list(config.trainer.plugins), AtomicCheckpointIO()]
+        callbacks = _as_list(config.trainer.callbacks)
+        if config.trainer.enable_progress_bar is not False:
+            callbacks.append(StepProgressBar())
         if config.trainer.enable_checkpointing is not False:
-            own = [WeightsWriter(), *config.checkpoint.callbacks(root)]
-            kwargs["callbacks"] = [*_as_list(config.trainer.callbacks), *own]
+            callbacks += [WeightsWriter(), *config.checkpoint.callbacks(root)]
+        kwargs["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
-
-
-def config_key(cli: LightningCLI) -> str:
-    """Return the subcommand, under which its configuration lies."""
-    return str(cli.config.subcommand)
 
 
 def _as_list(value: Any) -> list[Any]:

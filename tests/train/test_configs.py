@@ -1,0 +1,85 @@
+"""Every shipped configuration is parsed as it is, and runs for a batch."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from train.cli import main
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "configs"
+OVERLAYS = ROOT / "tests" / "overlays"
+QUICKSTART = str(CONFIGS / "quickstart.yaml")
+
+
+def names(*patterns: str) -> list[str]:
+    paths = [path for pattern in patterns for path in sorted(CONFIGS.glob(pattern))]
+    return [str(path.relative_to(CONFIGS)) for path in paths]
+
+
+EXPERIMENTS = [name for name in names("*.yaml", "dis/*.yaml") if "predict" not in name]
+PARTS = names("trainer/*.yaml", "logger/*.yaml")
+
+
+def test_every_configuration_is_covered_here() -> None:
+    assert set(EXPERIMENTS) | set(PARTS) | {"dis/predict.yaml"} == set(names("**/*.yaml"))
+
+
+@pytest.mark.parametrize("name", names("**/*.yaml"))
+def test_configuration_is_at_most_forty_lines(name: str) -> None:
+    assert len((CONFIGS / name).read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *PARTS, "dis/predict.yaml"])
+def test_configuration_parses_as_shipped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = "predict" if "predict" in name else "fit"
+    before = ["--config", QUICKSTART] if name in PARTS else []
+    with pytest.raises(SystemExit) as leaving:
+        main([command, *before, "--config", str(CONFIGS / name), "--print_config"])
+    assert leaving.value.code == 0
+    resolved = yaml.safe_load(capsys.readouterr().out)
+    shipped = yaml.safe_load((CONFIGS / name).read_text())
+    assert resolved["trainer"].items() >= scalars(shipped["trainer"]).items()
+
+
+def scalars(section: dict[str, object]) -> dict[str, object]:
+    return {key: v for key, v in section.items() if isinstance(v, int | str | float | None)}
+
+
+def run_a_batch(*flags: str) -> None:
+    main(["fit", *flags, "--trainer.fast_dev_run", "1", "--trainer.enable_progress_bar", "false"])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiment_runs_a_batch(name: str, tiny_set: Path, tmp_path: Path) -> None:
+    has_source = "source" in yaml.safe_load((CONFIGS / name).read_text())["data"]["init_args"]
+    root = tmp_path / "made" if has_source else tiny_set
+    run_a_batch(
+        *("--config", str(CONFIGS / name), "--config", str(OVERLAYS / name)),
+        *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path)),
+        *("--data.root", str(root), "--data.cache", str(tmp_path / "cache")),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PARTS if "gpu" not in name])
+def test_part_runs_a_batch(name: str, tmp_path: Path) -> None:
+    flags = {
+        "trainer/ddp.yaml": ["--trainer.accelerator", "cpu", "--trainer.devices", "1"],
+        "logger/csv.yaml": ["--trainer.logger.init_args.save_dir", str(tmp_path)],
+        "logger/wandb.yaml": [
+            *("--trainer.logger.init_args.save_dir", str(tmp_path)),
+            *("--trainer.logger.init_args.offline", "true"),
+        ],
+    }
+    main(
+        [
+            *("fit", "--config", QUICKSTART, "--config", str(OVERLAYS / "quickstart.yaml")),
+            *("--config", str(CONFIGS / name), *flags.get(name, [])),
+            *("--trainer.max_steps", "1", "--trainer.val_check_interval", "1"),
+            *("--trainer.default_root_dir", str(tmp_path / "run")),
+            *("--data.root", str(tmp_path / "made"), "--data.cache", str(tmp_path / "cache")),
+        ]
+    )
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
