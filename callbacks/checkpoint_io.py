@@ -34,5 +34,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(target)
+        except (OSError, RuntimeError) as error:
+            # torch's writer answers a failed write with an error about positions in its archive
+            cause = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(cause, OSError):
+                raise
+            raise OSError(
+                cause.errno,
+                f"{cause.strerror}; what stood there before is untouched: make room and go on "
+                "with --ckpt_path last",
+                str(target),
+            ) from error
         finally:
             beside.unlink(missing_ok=True)

@@ -126,8 +126,18 @@ class DIS5K(SegmentationDataModule):
             self.cache.build(files[self.splits.train], progress=True)
 
     def setup(self, stage: str) -> None:
-        """Find the files of every split; findings of the check come from `prepare_data`."""
+        """Find the files of every split; findings of the check come from `prepare_data`.
+
+        Raises:
+            DatasetError: If leaving out defects left nothing of a split.
+        """
         self._files, self._problems = self._checked_files(progress=False)
+        empty = [name for name, files in self._files.items() if not files]
+        if empty:
+            raise DatasetError(
+                f"no good pair is left in {', '.join(empty)} of {self.root}: mend the files that "
+                "--data.on_error raise lists"
+            )
 
     def train_dataloader(self) -> SlotLoader:
         """Return the walk over the training pairs."""
@@ -160,7 +170,7 @@ class DIS5K(SegmentationDataModule):
         if missing:
             raise DatasetError(
                 f"{self.root} has no {', '.join(missing)}, only {', '.join(self._files)}: "
-                "name the folders by data.splits"
+                "name the folders by --data.splits"
             )
         return Pairs(
             [files for name in names for files in self._files[name]],
