@@ -60,7 +60,8 @@ class PhotoFolder(SegmentationDataModule):
         """Find the photos and check that each can be read.
 
         Raises:
-            DatasetError: If there is none, or one cannot be read and `on_error` is raise.
+            DatasetError: If there is none, none can be read, or one cannot be read and `on_error`
+                is raise.
         """
         photos = find_photos(self.root)
         found = map_in_threads(_problem_of, photos, title="Checking the photos", progress=True)
@@ -69,6 +70,12 @@ class PhotoFolder(SegmentationDataModule):
             raise DatasetError(format_problems(self._problems))
         unreadable = {problem.id for problem in self._problems}
         self._photos = [photo for photo in photos if photo.id not in unreadable]
+        if not self._photos:
+            first = self._problems[0]
+            raise DatasetError(
+                f"none of the {len(photos)} photos in {self.root} can be read, {first.path} for "
+                f"one: {first.message}"
+            )
 
     def skip(self, ids: Collection[str]) -> None:
         """Leave out photos whose results stand already; called before the loader is built."""

@@ -10,6 +10,10 @@ EXPECTED = (
     "The dirpath has changed from",
     # the averaged weights are what a test of a checkpoint wants
     "You're using the WeightAveraging callback, but loading a checkpoint outside",
+    # evaluation and prediction go without the callbacks of training, whose state they do not need
+    "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint",
+    # a prediction that was finished before has nothing left to do, and says so itself
+    "Total length of `.*` across ranks is zero",
     # whether two workers are enough is measured, not read off the number of cores
     "The '.*_dataloader' does not have many workers",
     # raised inside Lightning by each newer torch
