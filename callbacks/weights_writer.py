@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
+
+from datamodules.atomic import write_atomically
 
 
 class WeightsWriter(Callback):
@@ -15,13 +17,15 @@ class WeightsWriter(Callback):
     """
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the weights of ``pl_module.net`` from rank 0."""
+        """Write the weights of ``pl_module.net`` from rank 0.
+
+        Raises:
+            OSError: If the file cannot be written; one that stood there is left as it was.
+        """
         net = pl_module.net
         if not trainer.is_global_zero or not isinstance(net, nn.Module):
             return
-        target = Path(trainer.default_root_dir) / "weights.safetensors"
-        beside = target.with_name(f".{target.name}.part")
-        target.parent.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
-        save_file(tensors, beside, metadata={"format": "pt"})
-        beside.replace(target)
+        # not save_file: its own error says nothing of a full disk
+        content = save(tensors, metadata={"format": "pt"})
+        write_atomically(Path(trainer.default_root_dir) / "weights.safetensors", content)
