@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
@@ -13,7 +14,7 @@ class Checkpointing:
 
     Args:
         every_n_steps: Optimizer steps between two writes of ``checkpoints/last.ckpt``, which
-            ``--ckpt_path last`` finds.
+            ``--ckpt_path last`` finds; the last step of the run is written too.
         monitor: Logged value that picks ``checkpoints/best.ckpt``.
         mode: Whether more or less of it is better.
     """
@@ -25,12 +26,7 @@ class Checkpointing:
     def callbacks(self, root: Path) -> list[ModelCheckpoint]:
         """Return the callbacks that write below `root`."""
         folder = root / "checkpoints"
-        last = ModelCheckpoint(
-            dirpath=folder,
-            filename="last",
-            every_n_train_steps=self.every_n_steps,
-            enable_version_counter=False,
-        )
+        last = LastCheckpoint(folder, self.every_n_steps)
         best = ModelCheckpoint(
             dirpath=folder,
             filename="best",
@@ -40,3 +36,41 @@ class Checkpointing:
             enable_version_counter=False,
         )
         return [last, best]
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Writes ``last.ckpt`` at every multiple of some steps, and when the run is as long as asked.
+
+    Args:
+        folder: Of the checkpoint.
+        every_n_steps: Optimizer steps between two writes.
+    """
+
+    def __init__(self, folder: Path, every_n_steps: int) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename="last",
+            every_n_train_steps=every_n_steps,
+            enable_version_counter=False,
+        )
+        self.path = folder / "last.ckpt"
+        self.every_n_steps = every_n_steps
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Write after the last step, too, which need be no multiple.
+
+        Not at the end of training: averaged weights have replaced the trained ones by then.
+        """
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set, not declared
+            return
+        step = trainer.global_step
+        if step == trainer.max_steps and step % self.every_n_steps:
+            trainer.save_checkpoint(self.path)

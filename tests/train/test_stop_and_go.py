@@ -80,6 +80,7 @@ def test_validation_uses_the_averages(write_config: WriteConfig, tmp_path: Path)
         assert not torch.equal(value, best["current_model_state"][key])
 
 
+@pytest.mark.slow
 def test_run_goes_on_from_the_middle_of_an_accumulation(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
@@ -121,6 +122,29 @@ def test_accumulated_batches_give_the_update_of_the_larger_batch(
     )
     for key, value in large.items():
         torch.testing.assert_close(small[key], value, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_last_step_is_kept_and_a_longer_run_goes_on_from_it(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    def averaged_without_schedule(config: Config) -> None:
+        with_callbacks(AVERAGING)(config)
+        config["model"]["init_args"].pop("schedule")
+        config["checkpoint"]["every_n_steps"] = 4
+
+    long = write_config(averaged_without_schedule, name="long")
+    main(["fit", "--config", long])
+    extended = write_config(averaged_without_schedule, name="extended")
+    main(["fit", "--config", extended, "--trainer.max_steps", "3"])
+    path = tmp_path / "extended/checkpoints/last.ckpt"
+    assert torch.load(path, weights_only=True)["global_step"] == 3
+    main(["fit", "--config", extended, "--ckpt_path", "last"])
+    assert steps_of(tmp_path / "extended") == steps_of(tmp_path / "long")
+    weights = [
+        (tmp_path / run / "weights.safetensors").read_bytes() for run in ("long", "extended")
+    ]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.slow
