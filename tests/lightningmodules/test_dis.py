@@ -219,6 +219,7 @@ def csv_values(path: Path) -> dict[str, float]:
         return {key: float(x) for row in csv.DictReader(file) for key, x in row.items() if x}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning:py_sod_metrics")  # announces its successor
 def test_scores_equal_pysodmetrics_on_the_maps_that_predict_writes(
     tiny_set: Path, tmp_path: Path
@@ -302,6 +303,7 @@ def shrunk(name: str, data: Path) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_both_stages_of_the_paper_run_by_their_configurations(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,23 +61,18 @@ def stop_and_go(
     assert weights[0] == weights[1]
 
 
-def test_averaged_weights_go_on_bit_for_bit(write_config: WriteConfig, tmp_path: Path) -> None:
-    stop_and_go(write_config, tmp_path, lambda stop: with_callbacks(AVERAGING, kill_at=stop))
+def test_averages_go_on_bit_for_bit_and_are_what_is_validated_and_written(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    callbacks = (AVERAGING, toy("ValidatedWeights"))
+    stop_and_go(write_config, tmp_path, lambda stop: with_callbacks(*callbacks, kill_at=stop))
+    validated = torch.load(tmp_path / "stopped/validated.pt", weights_only=True)
     saved = torch.load(tmp_path / "stopped/checkpoints/last.ckpt", weights_only=True)
     written = load_file(tmp_path / "stopped/weights.safetensors")
     for key, value in written.items():
         assert torch.equal(value, saved["state_dict"][f"net.{key}"])
+        assert torch.equal(value, validated[f"net.{key}"])
         assert not torch.equal(value, saved["current_model_state"][f"net.{key}"])
-
-
-def test_validation_uses_the_averages(write_config: WriteConfig, tmp_path: Path) -> None:
-    change = with_callbacks(AVERAGING, toy("ValidatedWeights"))
-    main(["fit", "--config", write_config(change), "--trainer.max_steps", "3"])
-    used = torch.load(tmp_path / "run/validated.pt", weights_only=True)
-    best = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
-    for key, value in used.items():
-        assert torch.equal(value, best["state_dict"][key])
-        assert not torch.equal(value, best["current_model_state"][key])
 
 
 @pytest.mark.slow
