@@ -1,5 +1,6 @@
 """Predicted masks and cut-outs as files, at the photos' own sizes."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.atomic import file_signature, write_atomically
 from datamodules.batch import Batch
 from datamodules.decode import read_image
 from datamodules.problems import Problem, format_problems
@@ -18,6 +20,11 @@ from datamodules.problems import Problem, format_problems
 @runtime_checkable
 class Photos(Protocol):
     """What the writer asks of the DataModule."""
+
+    root: Path
+    """Folder of the photos."""
+    size: tuple[int, int]
+    """(height, width) that the network sees."""
 
     @property
     def photos(self) -> Mapping[str, Path]:
@@ -36,7 +43,8 @@ class PredictionWriter(Callback):
 
     ``masks/<id>.png`` is the 8-bit soft mask, ``cutouts/<id>.png`` the photo with that mask as
     its alpha channel, both upright and at the photo's own size. A photo counts as done when both
-    stand: each appears whole, by a rename.
+    stand: each appears whole, by a rename. ``recipe.json`` says what they were made from; another
+    network or folder of photos needs another folder of results.
 
     Args:
         output: Folder of the results; null takes ``predictions`` in the run's folder.
@@ -53,7 +61,8 @@ class PredictionWriter(Callback):
         """Find out what is left to do.
 
         Raises:
-            ValueError: If the DataModule has no photos to cut out.
+            ValueError: If the DataModule has no photos to cut out, or the folder holds the results
+                of other photos or of another network.
         """
         if stage != "predict":
             return
@@ -65,12 +74,17 @@ class PredictionWriter(Callback):
             )
         self._folder = self.output or Path(trainer.default_root_dir) / "predictions"
         self._photos = data.photos
+        self._claim(_recipe(trainer, data))
         done = {id for id in data.photos if all(path.is_file() for path in self._paths(id))}
         data.skip(done)
         if trainer.is_global_zero:
-            if data.problems:
-                _say(format_problems(data.problems))
             _say(f"{len(data.photos) - len(done)} photos to do, {len(done)} done before")
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report the photos that cannot be read."""
+        problems = trainer.datamodule.problems  # type: ignore[attr-defined]
+        if problems:
+            _say(format_problems(problems))
 
     def on_predict_batch_end(
         self,
@@ -95,6 +109,20 @@ class PredictionWriter(Callback):
         if trainer.is_global_zero:
             _say(f"masks and cut-outs: {self._folder}")
 
+    def _claim(self, recipe: Mapping[str, object]) -> None:
+        """Note what the folder's files are made from, or refuse to mix them with others."""
+        path = self._folder / "recipe.json"
+        if not path.is_file():
+            write_atomically(path, json.dumps(recipe, indent=1).encode())
+            return
+        before = json.loads(path.read_text())
+        other = [key for key, value in recipe.items() if before.get(key) != value]
+        if other:
+            raise ValueError(
+                f"{self._folder} holds predictions of another {', '.join(other)}: delete it, or "
+                "name another folder by --trainer.default_root_dir"
+            )
+
     def _paths(self, id: str) -> list[Path]:
         folders = ["masks", "cutouts"] if self.cutouts else ["masks"]
         return [self._folder / folder / f"{id}.png" for folder in folders]
@@ -102,11 +130,18 @@ class PredictionWriter(Callback):
 
 def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write (H, W) or (H, W, 4) BGRA uint8 pixels whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    encoded = cv2.imencode(".png", pixels)[1]
-    beside.write_bytes(encoded.tobytes())
-    beside.replace(path)
+    write_atomically(path, cv2.imencode(".png", pixels)[1].tobytes())
+
+
+def _recipe(trainer: Trainer, data: Photos) -> dict[str, object]:
+    """Return what decides the results, besides the photos' own content."""
+    checkpoint = trainer.ckpt_path
+    return {
+        "folder": str(data.root.absolute()),
+        "size": list(data.size),
+        # a retrained network has the same path
+        "checkpoint": list(file_signature(Path(checkpoint))) if checkpoint else None,
+    }
 
 
 def _say(text: str) -> None:

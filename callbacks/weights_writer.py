@@ -25,6 +25,8 @@ class WeightsWriter(Callback):
         net = pl_module.net
         if not trainer.is_global_zero or not isinstance(net, nn.Module):
             return
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set, not declared
+            return  # a trial of one batch must not replace trained weights
         tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
         # not save_file: its own error says nothing of a full disk
         content = save(tensors, metadata={"format": "pt"})

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -11,7 +12,7 @@ from datamodules.batch import Batch, collate
 from datamodules.decode import start_worker
 from datamodules.draws import SlotBatches, SlotLoader, SlotViews
 from datamodules.pairs import Pairs
-from datamodules.problems import Problem
+from datamodules.problems import DatasetError, Problem
 from datamodules.sample import View
 
 
@@ -52,6 +53,10 @@ class SegmentationDataModule(LightningDataModule, ABC):
         """Return the mean of the training masks, (H, W) float in [0, 1]; None without any."""
         return None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Let a checkpoint remember the size that its network was trained at."""
+        return {"trained_size": list(self.size)}
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Turn bytes into floats on the device: a quarter of the bytes on the way there."""
         return batch.to_float()
@@ -67,8 +72,18 @@ class SegmentationDataModule(LightningDataModule, ABC):
         )
 
     def evaluation_loader(self, views: Dataset[View], num_views: int) -> DataLoader[View]:
-        """Return this rank's share of `views`, each exactly once over all ranks, in order."""
+        """Return this rank's share of `views`, each exactly once over all ranks, in order.
+
+        Raises:
+            DatasetError: If a rank would have nothing to evaluate; it would leave the others
+                waiting for its sums. Prediction has none.
+        """
         rank, world_size = self._place()
+        is_prediction = self.trainer is not None and self.trainer.predicting
+        if num_views < world_size and not is_prediction:
+            raise DatasetError(
+                f"{num_views} images cannot be evaluated by {world_size} processes: use fewer"
+            )
         return DataLoader(
             views,
             # Lightning's own sampler repeats items until all ranks have equally many

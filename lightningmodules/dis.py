@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
@@ -50,11 +51,6 @@ class DIS(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if schedule is not None and max_steps < 1:
-            raise ValueError(
-                f"a learning-rate schedule needs the length of the run, got max_steps {max_steps}: "
-                "set trainer.max_steps"
-            )
         self.save_hyperparameters()
         self.net = net.to(memory_format=torch.channels_last) if channels_last else net
         self.loss = loss
@@ -75,8 +71,9 @@ class DIS(LightningModule):
         return self.net(batch)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed the noise of this step."""
-        torch.manual_seed(seed_for(self.seed, "step", self.trainer.fit_loop.total_batch_idx))
+        """Seed the noise of this step; each process draws its own."""
+        step = self.trainer.fit_loop.total_batch_idx
+        torch.manual_seed(seed_for(self.seed, "noise", step, self.global_rank))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the sum of the loss terms, a scalar."""
@@ -113,12 +110,21 @@ class DIS(LightningModule):
         return self._maps(self(batch), batch)
 
     def configure_optimizers(self) -> Any:
-        """Return the injected optimizer, with the schedule stepped after each step."""
+        """Return the injected optimizer, with the schedule stepped after each step.
+
+        Raises:
+            ValueError: If there is a schedule and the run has no length.
+        """
         parameters = [p for p in self.net.parameters() if p.requires_grad]
         optimizer = self.optimizer(parameters)
         if self.schedule is None:
             return optimizer
         schedule, max_steps = self.schedule, self.max_steps
+        if max_steps < 1:
+            raise ValueError(
+                f"a learning-rate schedule needs the length of the run, got max_steps {max_steps}: "
+                "set trainer.max_steps"
+            )
         # not trainer.estimated_stepping_batches: reading it here drops the loader's state on
         # resume (Lightning-AI/pytorch-lightning#20550)
         scheduler = LambdaLR(optimizer, lambda step: schedule(step, max_steps))
@@ -139,7 +145,11 @@ class DIS(LightningModule):
         metrics.reset()
 
     def _maps(self, outputs: Outputs, batch: Batch) -> list[Tensor]:
+        # First to the network's input, as logits, then as probabilities to the photo: so do the
+        # published codes, and so does the loss.
+        size = tuple(batch.image.shape[-2:])
+        whole = F.interpolate(outputs.logits[0].float(), size, mode="bilinear", align_corners=False)
         return [
             to_truth_size(logits[None], size)
-            for logits, size in zip(outputs.logits[0].float(), batch.size, strict=True)
+            for logits, size in zip(whole, batch.size, strict=True)
         ]

@@ -37,7 +37,8 @@ def to_truth_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
     the field (IS-Net, BiRefNet): a few extreme logits then cannot drag a whole edge with them.
 
     Args:
-        logits: ``(1, 1, H, W)`` float, any real value.
+        logits: ``(1, 1, H, W)`` float, any real value, at the size of the network's input: a
+            smaller map is enlarged to it first, as logits.
         size: ``(h, w)`` of the truth.
 
     Returns:

@@ -79,7 +79,8 @@ class ImageInput(nn.Module):
         Where the image had to be continued, every map has its full size (H, W): smaller ones are
         resized before the crop, so that all stay aligned. Features are left as they are.
         """
-        image = (batch.image - self.mean) / self.std
+        # the statistics follow the network's precision, and take the image with them
+        image = (batch.image.to(self.mean.dtype) - self.mean) / self.std
         height, width = image.shape[2:]
         below, right = -height % self.divisor, -width % self.divisor
         if not below and not right:
@@ -110,7 +111,8 @@ class MaskInput(nn.Module):
 
     def forward(self, batch: ImageAndMask) -> Outputs:
         """Return the network's maps of the batch's mask."""
-        return _as_outputs(self.net, self.net(batch.mask))
+        precision = next((p.dtype for p in self.net.parameters()), batch.mask.dtype)
+        return _as_outputs(self.net, self.net(batch.mask.to(precision)))
 
 
 def _as_outputs(net: nn.Module, result: object) -> Outputs:
@@ -122,6 +124,11 @@ def _as_outputs(net: nn.Module, result: object) -> Outputs:
         raise ValueError(
             f"{type(net).__name__} returned {type(result).__name__}: a network must return a "
             "tensor of logits, a list of them, or networks.outputs.Outputs"
+        )
+    if any(x.shape[1] != 1 for x in tensors):
+        raise ValueError(
+            f"{type(net).__name__} returned maps of {[x.shape[1] for x in tensors]} channels: "
+            "one is needed, the logit of the object"
         )
     return Outputs(logits=tensors)
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -16,10 +15,13 @@ from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.progress import StepProgressBar
 from callbacks.report import Report
 from callbacks.weights_writer import WeightsWriter
+from datamodules.atomic import write_atomically
+from datamodules.problems import DatasetError
 from datamodules.segmentation import SegmentationDataModule
 from train.checkpointing import Checkpointing
 from train.errors import one_line
 from train.quiet import ignore_expected_warnings
+from train.remembered import read_checkpoint, remembered_model, remembered_size
 
 # What a user can get wrong, here and in the run: values, paths, devices, absent packages.
 USER_ERRORS = (ValueError, OSError, ImportError, MisconfigurationException)
@@ -54,14 +56,19 @@ def main(args: list[str] | None = None) -> None:
         )
     except UsageError as error:
         fail(one_line(error.message, sys.argv if args is None else args))
-    except USER_ERRORS as error:
-        if os.environ.get("SEGFOUNDRY_TRACEBACK"):
+    except (*USER_ERRORS, RuntimeError) as error:
+        if os.environ.get("SEGFOUNDRY_TRACEBACK") or not is_mistake(error):
             raise
-        fail(" ".join(str(error).split()) or repr(error))
+        fail(str(error) if isinstance(error, DatasetError) else one_line(str(error) or repr(error)))
+
+
+def is_mistake(error: Exception) -> bool:
+    """Return whether a user can cure the error; a RuntimeError rarely is one."""
+    return not isinstance(error, RuntimeError) or "loading state_dict" in str(error)
 
 
 def fail(message: str) -> NoReturn:
-    """Print one line on stderr and leave with 2."""
+    """Print one line on stderr (a list of defects of a set keeps its lines) and leave with 2."""
     sys.stderr.write(f"error: {message}\n")
     raise SystemExit(2)
 
@@ -93,11 +100,8 @@ class ConfigWriter(SaveConfigCallback):
         """Write the file atomically, from rank 0."""
         command = TrainerFn(stage).value  # as text, `stage` reads "TrainerFn.TESTING"
         name = "config.yaml" if command == "fit" else f"config.{command}.yaml"
-        target = Path(trainer.default_root_dir) / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{name}.part")
-        beside.write_text(self.parser.dump(self.config, skip_none=False))
-        beside.replace(target)
+        content = self.parser.dump(self.config, skip_none=False)
+        write_atomically(Path(trainer.default_root_dir) / name, content.encode())
 
 
 class SegmentationCLI(LightningCLI):
@@ -121,30 +125,37 @@ class SegmentationCLI(LightningCLI):
         parser.link_arguments("trainer.max_steps", "model.init_args.max_steps")
 
     def _parse_ckpt_path(self) -> None:
-        """Take the model from the checkpoint only where no configuration names one.
+        """Take from the checkpoint only what no configuration says: the model, and its size.
 
         Lightning lets a checkpoint's memory override YAML and flags without a word.
+
+        Raises:
+            ValueError: If the checkpoint is none, or is needed and not given.
         """
-        config = self.config[self.config.subcommand]
-        if config.get("model") is not None:
-            return
-        path = config.get("ckpt_path")
-        if path is None or not Path(path).is_file():
-            fail(
-                "no model: give a --config that has one, or the file of one of our checkpoints by "
-                f"--ckpt_path (got {path})"
-            )
-        remembered = torch.load(path, weights_only=True, map_location="cpu")
-        remembered = remembered.get("hyper_parameters", {})
-        remembered.pop("_instantiator", None)
-        if "_class_path" not in remembered:
-            fail(
-                f"{path} is no checkpoint of ours, it names no model: official weights enter by "
-                "the `weights` argument of a network"
-            )
-        model = {"class_path": remembered.pop("_class_path"), "init_args": remembered}
         command = str(self.config.subcommand)
-        self.config = self.parser.parse_object({command: {"model": model}}, self.config)
+        config = self.config[command]
+        root = Path(config.trainer.default_root_dir)
+        last = root / "checkpoints" / "last.ckpt"
+        if command == "fit" and config.ckpt_path is None and last.exists():
+            sys.stderr.write(
+                f"starting afresh: {last} will be overwritten; --ckpt_path last goes on from it\n"
+            )
+        if config.ckpt_path == "last" and command != "fit":
+            config.ckpt_path = str(last)  # else Lightning would go on with untrained weights
+        if config.ckpt_path in (None, "last", "best"):
+            if config.get("model") is None:
+                raise ValueError(
+                    "no model: give a --config that has one, or a checkpoint by --ckpt_path FILE"
+                )
+            return
+        path = Path(config.ckpt_path)
+        checkpoint = read_checkpoint(path)
+        if config.get("model") is None:
+            model = remembered_model(checkpoint, path)
+            self.config = self.parser.parse_object({command: {"model": model}}, self.config)
+        data = self.config[command].data.init_args
+        if data.get("size", 0) is None:
+            data.size = remembered_size(checkpoint)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has: progress, checkpoints, weights, a logger at a fixed place."""

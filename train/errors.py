@@ -39,8 +39,8 @@ def _shortest_reason(lines: list[str]) -> list[str]:
         if not line.startswith("Given value") and "NoneType" not in line
     ]
     value = next((line for line in lines if line.startswith("Given value:")), "")
-    if "{" in value:  # a whole branch of the configuration says less than the reason
-        value = ""
+    if len(value) > 80 or "NestedArg" in value:
+        value = ""  # a whole branch of the configuration says less than the reason
     reason = "; ".join(reason.rstrip(":;") for reason in dict.fromkeys(reasons))
     return [key, reason + ("." if value else ""), value.replace("Given value:", "Got")]
 
@@ -53,11 +53,15 @@ def _place(text: str, arguments: Sequence[str]) -> str:
     if named is None:
         return ""
     leaf = named[1].rsplit(".", 1)[-1]
-    for path in _configuration_files(arguments):
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
-            if re.match(rf"\s*(- )?{re.escape(leaf)}\s*:", line):
-                return f" ({path}:{number})"
-    return ""
+    if any(re.match(rf"--(.*\.)?{re.escape(leaf)}(=|$)", argument) for argument in arguments):
+        return ""  # the flag is at fault, and before the user's eyes
+    places = [
+        f"{path}:{number}"
+        for path in _configuration_files(arguments)
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.search(rf"(^\s*|- |[{{,]\s*){re.escape(leaf)}\s*:", line)
+    ]
+    return f" ({places[0]})" if len(places) == 1 else ""
 
 
 def _configuration_files(arguments: Sequence[str]) -> Iterable[Path]:

@@ -68,6 +68,69 @@ def test_model_is_taken_from_the_checkpoint_where_no_config_names_one(
     assert (tmp_path / "bare/report/metrics.json").is_file()
 
 
+def test_checkpoint_of_another_width_is_one_line(
+    write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    with pytest.raises(SystemExit) as leaving:
+        main(["test", "--config", config, "--ckpt_path", "last", "--model.net.net.width", "6"])
+    err = capsys.readouterr().err
+    assert leaving.value.code == 2
+    assert "size mismatch" in err.splitlines()[-1]
+
+
+def test_checkpoint_needs_no_file_that_its_network_started_from(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    main(["fit", "--config", write_config()])
+    started = tmp_path / "run" / "weights.safetensors"
+    config = write_config(name="finetuned")
+    main(["fit", "--config", config, "--model.net.weights", str(started)])
+    started.unlink()
+    checkpoint = str(tmp_path / "finetuned/checkpoints/last.ckpt")
+    without_model = write_config(lambda c: c.pop("model"), name="bare")
+    main(["test", "--config", without_model, "--ckpt_path", checkpoint])
+    assert (tmp_path / "bare/report/metrics.json").is_file()
+
+
+def test_trial_of_a_batch_leaves_trained_weights_alone(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    before = (tmp_path / "run/weights.safetensors").read_bytes()
+    main(["fit", "--config", config, "--trainer.fast_dev_run", "1", "--seed_everything", "5"])
+    assert (tmp_path / "run/weights.safetensors").read_bytes() == before
+
+
+def test_fit_over_a_run_that_stands_says_so(
+    write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    assert "starting afresh" not in capsys.readouterr().err
+    main(["fit", "--config", config])
+    assert "--ckpt_path last goes on" in capsys.readouterr().err
+
+
+def test_shipped_predict_takes_model_and_size_from_a_checkpoint_with_a_schedule(
+    write_config: WriteConfig, tiny_set: Path, tmp_path: Path
+) -> None:
+    main(["fit", "--config", write_config()])
+    main(
+        [
+            *("predict", "--config", str(ROOT / "configs/dis/predict.yaml")),
+            *("--ckpt_path", str(tmp_path / "run/checkpoints/best.ckpt")),
+            *("--data.root", str(tiny_set / "DIS-TE1/im"), "--trainer.accelerator", "cpu"),
+            *("--trainer.default_root_dir", str(tmp_path / "cut")),
+        ]
+    )
+    resolved = yaml.safe_load((tmp_path / "cut/config.predict.yaml").read_text())
+    assert resolved["data"]["init_args"]["size"] == [32, 32]
+    assert len(list((tmp_path / "cut/predictions/cutouts").glob("*.png"))) == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -81,6 +144,15 @@ def test_model_is_taken_from_the_checkpoint_where_no_config_names_one(
         (["test", "--config", "{config}", "--ckpt_path", "no.ckpt"], ["no.ckpt"]),
         (["fit", "--config", "{config}", "--trainer.accelerator", "cuda"], ["CUDA"]),
         (["test", "--config", "{config}", "--report.beside.a", "no.json"], ["no.json"]),
+        (["fit", "--config", "{config}", "--trainer.max_steps", "abc"], ["max_steps", "abc"]),
+        (
+            ["fit", "--config", "{config}", "--trainer.max_steps=-1", "--trainer.max_epochs=1"],
+            ["schedule", "max_steps"],
+        ),
+        (["fit", "--config", "{config}", "--model.net.weights", "no.pth"], ["no.pth"]),
+        (["test", "--config", "{config}", "--ckpt_path", "{config}"], ["no checkpoint"]),
+        (["test", "--config", "{config}", "--ckpt_path", "{weights}"], ["weights"]),
+        (["test", "--config", "{config}", "--ckpt_path", "last"], ["last.ckpt"]),
     ],
 )
 def test_mistake_on_the_command_line_is_one_line_that_names_it(
@@ -90,8 +162,10 @@ def test_mistake_on_the_command_line_is_one_line_that_names_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = write_config()
+    weights = Path(config).with_name("weights.pth")
+    torch.save({"weight": torch.zeros(1)}, weights)
     with pytest.raises(SystemExit) as leaving:
-        main([argument.format(config=config) for argument in arguments])
+        main([argument.format(config=config, weights=weights) for argument in arguments])
     assert_one_line(leaving.value.code, capsys.readouterr().err, words)
 
 
@@ -128,7 +202,7 @@ def assert_one_line(code: object, err: str, words: list[str]) -> None:
     assert len(lines) == 1
     assert "Traceback" not in err
     assert "usage:" not in err
-    assert len(lines[0]) < 400
+    assert len(lines[0]) < 300, lines[0]
     assert all(word in lines[0] for word in words), lines[0]
 
 

@@ -1,5 +1,6 @@
 """A run that was stopped and continued is the run that was never stopped."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,7 +59,11 @@ def test_killed_run_continues_bit_for_bit(
     def run(kill_at: int, *flags: str) -> subprocess.CompletedProcess[str]:
         config = write_config(lambda c: with_recorder(c, kill_at, signal), name="killed")
         command = [sys.executable, "-m", "train", "fit", "--config", config, *flags]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        # bit for bit holds for one number of threads
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
 
     assert run(5, "--checkpoint.every_n_steps", "2").returncode != 0
     assert len(steps_of(tmp_path / "killed")) < NUM_STEPS

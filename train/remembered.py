@@ -1,0 +1,61 @@
+"""What a checkpoint remembers of its run, read before anything is built."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint of ours; its tensors stay on disk.
+
+    Raises:
+        ValueError: If there is none at `path`, or the file is something else.
+    """
+    if not path.is_file():
+        raise ValueError(f"no checkpoint at {path}: look into the checkpoints/ folder of the run")
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        raise ValueError(f"{path} is no checkpoint, or a broken one") from error
+    if not isinstance(content, dict) or "pytorch-lightning_version" not in content:
+        raise ValueError(
+            f"{path} is no checkpoint of a run: weights alone enter by the `weights` argument of a "
+            "network, --model.net.weights for one"
+        )
+    return content
+
+
+def remembered_model(checkpoint: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the model's class path and arguments, for a configuration that names none.
+
+    Files that the network started from are forgotten: the checkpoint holds all weights, and is
+    taken to machines where those files are not.
+
+    Raises:
+        ValueError: If the checkpoint names no model.
+    """
+    arguments = dict(checkpoint.get("hyper_parameters", {}))
+    arguments.pop("_instantiator", None)
+    if "_class_path" not in arguments:
+        raise ValueError(f"{path} names no model: give a --config that does")
+    return {"class_path": arguments.pop("_class_path"), "init_args": _without_files(arguments)}
+
+
+def remembered_size(checkpoint: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the (height, width) that the network was trained at."""
+    for state in checkpoint.values():
+        if isinstance(state, dict) and "trained_size" in state:
+            height, width = state["trained_size"]
+            return height, width
+    return None
+
+
+def _without_files(branch: Any) -> Any:
+    if isinstance(branch, dict):
+        return {
+            key: None if key == "weights" and isinstance(value, str) else _without_files(value)
+            for key, value in branch.items()
+        }
+    return [_without_files(item) for item in branch] if isinstance(branch, list) else branch
