@@ -20,7 +20,7 @@ from datamodules.folder import PairFiles
 from datamodules.parallel import map_in_threads
 from datamodules.planes import Planes, read_planes, resize_planes
 
-FORMAT = 1  # raise it when entries change their meaning: old ones are then not found any more
+FORMAT = 2  # raise it when entries change their meaning: old ones are then not found any more
 MARGIN = 1.25  # pixels kept beyond the training size, for random crops and zooms
 _STALE_SECONDS = 3600  # a temporary file of this age belongs to a process that was killed
 

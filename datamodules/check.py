@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from datamodules.atomic import file_signature, write_atomically
 from datamodules.decode import DecodeError, read_image
-from datamodules.decode_mask import read_mask
+from datamodules.decode_mask import read_mask, read_mask_and_void
 from datamodules.folder import PairFiles
 from datamodules.parallel import map_in_threads
 from datamodules.problems import Problem, ProblemKind
 from datamodules.same_photo import SIDE, find_same_photos, thumbnail
 
-_VERSION = 1  # raise it when findings change their meaning: old ones are then made again
+_VERSION = 2  # raise it when findings change their meaning: old ones are then made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class _Finding:
 def check_pairs(
     splits: Mapping[str, Sequence[PairFiles]],
     *,
+    void: int | None = None,
     progress: bool = False,
     memory: Path | None = None,
 ) -> list[Problem]:
@@ -45,8 +46,10 @@ def check_pairs(
 
     Args:
         splits: Name of each split and its pairs.
+        void: Stored mask value that means "unknown", see `read_mask_and_void`; such pixels are no
+            foreground.
         progress: Whether to show a progress bar.
-        memory: JSON file of findings by path, size and time of change; made if missing. Only
+        memory: JSON file of findings by void, path, size and time of change; made if missing. Only
             new and changed files are decoded again.
 
     Raises:
@@ -54,9 +57,11 @@ def check_pairs(
     """
     pairs = list(dict.fromkeys(files for pairs in splits.values() for files in pairs))
     known = _remembered(memory)
-    keys = {files: _key(files) for files in pairs}
+    keys = {files: _key(files, void) for files in pairs}
     unknown = [files for files in pairs if keys[files] not in known]
-    found = map_in_threads(_look_at, unknown, title="Checking the data", progress=progress)
+    found = map_in_threads(
+        lambda files: _look_at(files, void), unknown, title="Checking the data", progress=progress
+    )
     known |= {keys[files]: finding for files, finding in zip(unknown, found, strict=True)}
     if memory is not None and unknown:
         findings = {key: asdict(finding) for key, finding in known.items()}
@@ -74,9 +79,9 @@ def _paths(files: PairFiles) -> list[Path]:
     return [files.image, files.mask, *([] if files.weight is None else [files.weight])]
 
 
-def _key(files: PairFiles) -> str:
+def _key(files: PairFiles, void: int | None) -> str:
     signatures = [file_signature(path) if path.exists() else str(path) for path in _paths(files)]
-    return json.dumps(signatures)
+    return json.dumps([void, *signatures])
 
 
 def _remembered(memory: Path | None) -> dict[str, _Finding]:
@@ -91,7 +96,7 @@ def _remembered(memory: Path | None) -> dict[str, _Finding]:
         return {}
 
 
-def _look_at(files: PairFiles) -> _Finding:
+def _look_at(files: PairFiles, void: int | None) -> _Finding:
     broken, sizes, small = [], [], ""
     try:
         image = read_image(files.image)
@@ -102,12 +107,13 @@ def _look_at(files: PairFiles) -> _Finding:
     is_empty = False
     for path in _paths(files)[1:]:
         try:
-            mask = read_mask(path)
+            is_mask = path == files.mask
+            mask = read_mask_and_void(path, void)[0] if is_mask else read_mask(path)
         except DecodeError as error:
             broken.append((str(path), _cause(error, path)))
             continue
         sizes.append((str(path), mask.shape[0], mask.shape[1]))
-        if path == files.mask:
+        if is_mask:
             # the metrics' own rule: foreground is what is more than half covered
             is_empty = bool(mask.max() <= 127)
     return _Finding(broken=broken, sizes=sizes, is_empty=is_empty, thumbnail=small)

@@ -1,6 +1,7 @@
 """Mask files of any kind to soft coverage. Letters: H, W height and width after EXIF rotation."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from datamodules.decode import (
 )
 
 _GREY, _RGB = 0, 2  # colour types of PNG
+Stored = TypeVar("Stored", bound=np.generic)
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
@@ -35,8 +37,26 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     Raises:
         DecodeError: If the file is missing, truncated, broken or no image.
     """
+    return read_mask_and_void(path, None)[0]
+
+
+def read_mask_and_void(
+    path: Path, void: int | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """Return the mask of `read_mask`, 0 where unknown, and ``(H, W)`` bool: what is unknown.
+
+    Args:
+        path: Of the mask.
+        void: Stored value that means "unknown": the grey level, the palette index, the alpha of a
+            cut-out, or the level of all three channels. It is taken out before the rules of
+            `read_mask`, which see the remaining values alone: {0, 1, 255} with void 255 is binary.
+            None: nothing is unknown, and the second result is None.
+
+    Raises:
+        DecodeError: If the file is missing, truncated, broken or no image.
+    """
     data = read_bytes(path)
-    fast = _decode_fast(data)
+    fast = _decode_fast(data, void)
     if fast is not None:
         return fast
     picture = open_upright(path, data)
@@ -44,16 +64,32 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     if picture.has_transparency_data:
         alpha = np.array(picture.convert("RGBA").getchannel("A"))
         if alpha.min() != alpha.max():
-            return alpha
+            return _without_void(alpha, void)
         picture = picture if picture.mode == "P" else picture.convert(_opaque_mode(picture.mode))
     if picture.mode == "P":
-        return _from_palette(picture)
+        return _from_palette(picture, void)
     if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         picture = picture.convert("RGB")
-    return _from_levels(np.array(picture), unit=0 if is_lossy else 1)
+    levels, is_void = _without_void(np.array(picture), void)
+    return _from_levels(levels, unit=0 if is_lossy else 1), is_void
 
 
-def _decode_fast(data: bytes) -> NDArray[np.uint8] | None:
+def _without_void(
+    stored: NDArray[Stored], void: int | None
+) -> tuple[NDArray[Stored], NDArray[np.bool_] | None]:
+    """Return ``(H, W)`` or ``(H, W, 3)`` values with 0 for void, and where void was."""
+    if void is None:
+        return stored, None
+    is_void: NDArray[np.bool_] = stored == void
+    if stored.ndim == 3:
+        is_void = is_void.all(axis=2)
+    stored[is_void] = 0
+    return stored, is_void
+
+
+def _decode_fast(
+    data: bytes, void: int | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None] | None:
     """Decode with OpenCV the kinds that it reads as stored: grey and RGB without alpha."""
     components, kind = jpeg_components(data), png_type(data)
     if kind is not None and kind[1] in (_GREY, _RGB):
@@ -66,7 +102,10 @@ def _decode_fast(data: bytes) -> NDArray[np.uint8] | None:
         return None
     colour = cv2.IMREAD_GRAYSCALE if is_grey else cv2.IMREAD_COLOR
     plane = decode_opencv(data, colour | cv2.IMREAD_ANYDEPTH)
-    return None if plane is None else _from_levels(plane, unit=unit)
+    if plane is None:
+        return None
+    levels, is_void = _without_void(plane, None if void is None else void * max(unit, 1))
+    return _from_levels(levels, unit=unit), is_void
 
 
 def _from_levels(plane: NDArray[np.generic], *, unit: int) -> NDArray[np.uint8]:
@@ -81,15 +120,20 @@ def _from_levels(plane: NDArray[np.generic], *, unit: int) -> NDArray[np.uint8]:
     return levels
 
 
-def _from_palette(picture: Image.Image) -> NDArray[np.uint8]:
+def _from_palette(
+    picture: Image.Image, void: int | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     indices = np.asarray(picture)
     palette = np.asarray(picture.getpalette("RGB"), dtype=np.int64).reshape(-1, 3)
+    is_void = None if void is None else indices == void
+    counts = np.uint8(1) if is_void is None else (~is_void).view(np.uint8)
     if len(palette) == 2:
         brightness = palette.sum(axis=1)
-        return (indices == brightness.argmax()).view(np.uint8) * np.uint8(255)
+        return (indices == brightness.argmax()).view(np.uint8) * np.uint8(255) * counts, is_void
     if (palette == palette[:, :1]).all():
-        return _from_levels(palette[:, 0].astype(np.uint8)[indices], unit=1)
-    return (indices != 0).view(np.uint8) * np.uint8(255)
+        levels = palette[:, 0].astype(np.uint8)[indices] * counts
+        return _from_levels(levels, unit=1), is_void
+    return (indices != 0).view(np.uint8) * np.uint8(255) * counts, is_void
 
 
 def _opaque_mode(mode: str) -> str:

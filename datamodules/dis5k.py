@@ -59,7 +59,7 @@ class DIS5K(SegmentationDataModule):
             of the check. Null decodes the files themselves at every draw and every check.
         on_error: Whether a defect of the set ends the run or takes the pair out of it.
         weights: Name of a folder beside ``gt`` with one weight image a photo.
-        void: Mask value that marks pixels which do not count.
+        void: Stored mask value (grey level or palette index) of pixels which do not count.
         source: Writes the set below `root` first, if it is not there.
         num_workers: Loader processes of each rank.
         seed: Linked to ``seed_everything``.
@@ -183,7 +183,10 @@ class DIS5K(SegmentationDataModule):
     def _checked_files(self, *, progress: bool) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
         files, problems = self._found_files()
         memory = None if self.cache_folder is None else self.cache_folder / "checked.json"
-        problems = [*problems, *check_pairs(files, progress=progress, memory=memory)]
+        problems = [
+            *problems,
+            *check_pairs(files, void=self.void, progress=progress, memory=memory),
+        ]
         wrong = {problem.id for problem in problems}
         return {
             name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()

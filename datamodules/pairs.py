@@ -19,7 +19,7 @@ class Pairs:
         size: (height, width) of every view.
         cache: Read for training; None decodes the originals each time. Evaluation always does.
         transform: For training.
-        void: Mask value that means "unknown": such pixels get weight 0 and mask 0.
+        void: Stored mask value that means "unknown": such pixels get weight 0 and mask 0.
         provenance: Of every sample.
 
     Raises:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.decode import DecodeError, read_image
-from datamodules.decode_mask import read_mask
+from datamodules.decode_mask import read_mask, read_mask_and_void
 from datamodules.folder import PairFiles
 from datamodules.resize import resize
 
@@ -42,13 +42,15 @@ def read_planes(files: PairFiles, *, void: int | None = None) -> Planes:
 
     Args:
         files: Of the pair.
-        void: Mask value that means "unknown": such pixels get weight 0 and mask 0. It must be
-            taken out before any resizing, which would mix it with its neighbours.
+        void: Stored mask value that means "unknown", see `read_mask_and_void`: such pixels get
+            weight 0 and mask 0. It must be taken out before any resizing, which would mix it
+            with its neighbours.
 
     Raises:
         DecodeError: If a file cannot be decoded or the sizes differ.
     """
-    image, mask = read_image(files.image), read_mask(files.mask)
+    image = read_image(files.image)
+    mask, is_void = read_mask_and_void(files.mask, void)
     weight = None if files.weight is None else read_mask(files.weight)
     for path, plane in ((files.mask, mask), (files.weight, weight)):
         if plane is not None and plane.shape != image.shape[:2]:
@@ -56,11 +58,9 @@ def read_planes(files: PairFiles, *, void: int | None = None) -> Planes:
                 f"{path}: size {plane.shape} is not that of {files.image}, {image.shape[:2]}: "
                 f"export both at one size"
             )
-    if void is not None:
-        is_void = mask == void
-        if is_void.any():
-            counted = np.where(is_void, np.uint8(0), np.uint8(255) if weight is None else weight)
-            mask, weight = np.where(is_void, np.uint8(0), mask), counted.astype(np.uint8)
+    if is_void is not None and is_void.any():
+        weight = np.full_like(mask, 255) if weight is None else weight
+        weight[is_void] = 0
     return Planes(image=image, mask=mask, weight=weight)
 
 

@@ -103,6 +103,21 @@ def test_findings_are_remembered_until_a_file_changes(tmp_path: Path) -> None:
     assert ("empty mask", "empty") not in kinds(check_pairs(splits, memory=memory))
 
 
+def test_void_alone_is_an_empty_mask_and_findings_know_their_void(tmp_path: Path) -> None:
+    files = pair(tmp_path, "a", photo(0), MASK)
+    memory = tmp_path / "findings.json"
+    assert check_pairs({"train": [files]}, memory=memory) == []
+    expected = [("empty mask", "a")]
+    assert kinds(check_pairs({"train": [files]}, void=255, memory=memory)) == expected
+    assert check_pairs({"train": [files]}, void=0, memory=memory) == []
+
+
+def test_object_of_level_1_beside_void_is_not_empty(tmp_path: Path) -> None:
+    labels = (MASK // 255).astype(np.uint8)
+    labels[0] = 255
+    assert check_pairs({"train": [pair(tmp_path, "a", photo(0), labels)]}, void=255) == []
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 1, "findings": {"a": {}}}'])
 def test_broken_memory_costs_a_new_look_only(tmp_path: Path, content: str) -> None:
     memory = tmp_path / "findings.json"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datamodules.decode import DecodeError, image_size, jpeg_components, read_image, to_bytes
-from datamodules.decode_mask import read_mask
+from datamodules.decode_mask import read_mask, read_mask_and_void
 
 COLOURS = np.zeros((40, 60, 3), np.uint8)
 COLOURS[:20, :, 0] = 250
@@ -301,3 +301,61 @@ def test_components_of_a_jpeg_are_found_behind_its_metadata() -> None:
         file = BytesIO()
         Image.new(mode, (8, 8)).save(file, "JPEG", exif=exif(3), comment=b"x" * 999)
         assert jpeg_components(file.getvalue()) == expected
+
+
+# void, a stored value that means "unknown"
+
+LABELS = np.array([[0, 1, 1, 255], [0, 0, 1, 255]], np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_of_0_1_and_void_is_binary(tmp_path: Path, suffix: str, channels: int) -> None:
+    stored = LABELS if channels == 1 else np.repeat(LABELS[..., None], 3, axis=2)
+    mask, is_void = read_mask_and_void(save(tmp_path / f"a.{suffix}", Image.fromarray(stored)), 255)
+    assert np.array_equal(mask, np.where(LABELS == 1, 255, 0))
+    assert np.array_equal(is_void, LABELS == 255)
+
+
+def test_grey_of_16_bits_with_void_65535_is_binary(tmp_path: Path) -> None:
+    stored = np.where(LABELS == 255, 65535, LABELS).astype(np.uint16)
+    mask, is_void = read_mask_and_void(save(tmp_path / "a.png", Image.fromarray(stored)), 65535)
+    assert np.array_equal(mask, np.where(LABELS == 1, 255, 0))
+    assert np.array_equal(is_void, LABELS == 255)
+
+
+def test_void_of_a_palette_is_its_index(tmp_path: Path) -> None:
+    colours = [(i, 255 - i, 7) for i in range(256)]
+    indices = np.where(LABELS == 1, 15, LABELS).astype(np.uint8)
+    mask, is_void = read_mask_and_void(
+        save(tmp_path / "a.png", palette_image(indices, colours)), 255
+    )
+    assert np.array_equal(mask, np.where(LABELS == 1, 255, 0))
+    assert np.array_equal(is_void, LABELS == 255)
+
+
+def test_void_of_few_bits_is_the_stored_value(tmp_path: Path) -> None:
+    rows = np.array([[0, 1, 3, 3]], np.uint8)
+    path = tmp_path / "a.png"
+    path.write_bytes(grey_png(rows, 2))
+    mask, is_void = read_mask_and_void(path, 3)
+    assert mask.tolist() == [[0, 255, 0, 0]]
+    assert is_void is not None
+    assert is_void.tolist() == [[False, False, True, True]]
+
+
+def test_red_foreground_is_no_void_of_255(tmp_path: Path) -> None:
+    stored = np.array([[[255, 0, 0], [255, 255, 255], [0, 0, 0]]], np.uint8)
+    mask, is_void = read_mask_and_void(save(tmp_path / "a.png", Image.fromarray(stored)), 255)
+    assert mask.tolist() == [[255, 0, 0]]
+    assert is_void is not None
+    assert is_void.tolist() == [[False, True, False]]
+
+
+def test_alpha_of_a_cut_out_may_hold_void(tmp_path: Path) -> None:
+    stored = np.zeros((1, 3, 4), np.uint8)
+    stored[0, :, 3] = 0, 128, 255
+    mask, is_void = read_mask_and_void(save(tmp_path / "a.png", Image.fromarray(stored)), 128)
+    assert mask.tolist() == [[0, 0, 255]]
+    assert is_void is not None
+    assert is_void.tolist() == [[False, True, False]]

@@ -73,6 +73,17 @@ def test_void_value_becomes_weight_before_any_resizing(files: PairFiles) -> None
     assert np.array_equal(sample.weight.numpy(), resize(view.truth_weight.numpy(), SIZE))
 
 
+def test_mask_of_0_1_and_void_keeps_its_whole_foreground(files: PairFiles) -> None:
+    labels = np.zeros((90, 120), np.uint8)
+    labels[:, 40:80], labels[:, 80:] = 1, 255
+    Image.fromarray(labels).save(files.mask)
+    view = Pairs([files], size=SIZE, void=255).evaluation_view(0)
+    assert view.truth is not None
+    assert view.truth_weight is not None
+    assert np.array_equal(view.truth.numpy(), np.where(labels == 1, 255, 0))
+    assert np.array_equal(view.truth_weight.numpy(), np.where(labels == 255, 0, 255))
+
+
 def test_void_pixels_lose_the_weight_of_the_file(files: PairFiles, tmp_path: Path) -> None:
     Image.fromarray(np.full((90, 120), 200, np.uint8)).save(tmp_path / "w.png")
     weighted = PairFiles(

@@ -40,10 +40,23 @@ class Half(nn.Module):
 def test_image_is_normalised_by_mean_and_std() -> None:
     batch = pair()
     mean, std = (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
-    outputs = ImageInput(nn.Identity(), mean, std=std)(batch)
     for channel in range(3):
-        expected = (batch.image[:, channel] - mean[channel]) / std[channel]
-        torch.testing.assert_close(outputs.logits[0][:, channel], expected)
+        pick = nn.Conv2d(3, 1, 1, bias=False)
+        pick.weight.data = torch.eye(3)[channel].view(1, 3, 1, 1)
+        outputs = ImageInput(pick, mean, std=std)(batch)
+        expected = (batch.image[:, channel : channel + 1] - mean[channel]) / std[channel]
+        torch.testing.assert_close(outputs.logits[0], expected)
+
+
+def test_network_of_several_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match="one is needed"):
+        ImageInput(nn.Identity())(pair())
+
+
+def test_network_in_bfloat16_gets_its_own_precision() -> None:
+    batch = pair()
+    assert ImageInput(nn.Conv2d(3, 1, 1)).bfloat16()(batch).logits[0].dtype == torch.bfloat16
+    assert MaskInput(nn.Conv2d(1, 1, 1)).bfloat16()(batch).logits[0].dtype == torch.bfloat16
 
 
 def test_mask_input_feeds_the_mask() -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from lightning.pytorch import Trainer
 from safetensors.torch import load_file
 
+from datamodules.dis5k import DIS5K, Splits
+from datamodules.problems import DatasetError
 from train.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -226,3 +229,18 @@ def test_mismatched_torchvision_is_named_with_the_cure_before_anything_else(tmp_
     assert f"torch {torch.__version__.split('+')[0]}" in process.stderr
     assert "pip install" in process.stderr
     assert len(process.stderr.splitlines()) == 1
+
+
+def test_true_bfloat16_trains_and_tests(write_config: WriteConfig) -> None:
+    config = ["--config", write_config(), "--trainer.precision", "bf16-true"]
+    main(["fit", *config])
+    main(["test", *config, "--ckpt_path", "last"])
+
+
+def test_images_fewer_than_processes_are_refused(tiny_set: Path) -> None:
+    data = DIS5K(tiny_set, size=32, cache=None, num_workers=0, splits=Splits(test=("DIS-TE1",)))
+    data.setup("test")
+    data.trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    data._place = lambda: (0, 8)  # type: ignore[method-assign]
+    with pytest.raises(DatasetError, match="5 images cannot be evaluated by 8 processes"):
+        data.test_dataloader()
