@@ -80,7 +80,7 @@ def _without_void(
     """Return ``(H, W)`` or ``(H, W, 3)`` values with 0 for void, and where void was."""
     if void is None:
         return stored, None
-    is_void: NDArray[np.bool_] = stored == void
+    is_void = np.asarray(stored == void)
     if stored.ndim == 3:
         is_void = is_void.all(axis=2)
     stored[is_void] = 0

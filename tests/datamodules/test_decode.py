@@ -318,7 +318,7 @@ def test_grey_of_0_1_and_void_is_binary(tmp_path: Path, suffix: str, channels: i
 
 
 def test_grey_of_16_bits_with_void_65535_is_binary(tmp_path: Path) -> None:
-    stored = np.where(LABELS == 255, 65535, LABELS).astype(np.uint16)
+    stored = np.where(LABELS == 255, np.uint16(65535), LABELS)
     mask, is_void = read_mask_and_void(save(tmp_path / "a.png", Image.fromarray(stored)), 65535)
     assert np.array_equal(mask, np.where(LABELS == 1, 255, 0))
     assert np.array_equal(is_void, LABELS == 255)
