@@ -80,9 +80,8 @@ def _without_void(
     """Return ``(H, W)`` or ``(H, W, 3)`` values with 0 for void, and where void was."""
     if void is None:
         return stored, None
-    is_void = np.asarray(stored == void)
-    if stored.ndim == 3:
-        is_void = is_void.all(axis=2)
+    is_level = np.asarray(stored == void)
+    is_void = np.all(is_level, axis=2) if stored.ndim == 3 else is_level
     stored[is_void] = 0
     return stored, is_void
 

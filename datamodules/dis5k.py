@@ -159,7 +159,7 @@ class DIS5K(SegmentationDataModule):
     def mean_mask(self) -> torch.Tensor | None:
         """Return the mean training mask, (256, 256) float in [0, 1]; None without any."""
         files = self._files.get(self.splits.train, [])
-        return mean_mask(files) if files else None
+        return mean_mask(files, void=self.void) if files else None
 
     def _evaluation(self, names: Sequence[str]) -> DataLoader[View]:
         pairs = self._pairs(names)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.decode_mask import read_mask
+from datamodules.decode_mask import read_mask_and_void
 from datamodules.folder import PairFiles
 from datamodules.resize import resize
 
@@ -16,11 +16,18 @@ SIZE = (256, 256)
 MAX_MASKS = 1000
 
 
-def mean_mask(files: Sequence[PairFiles]) -> Tensor:
-    """Return the mean mask, (256, 256) float in [0, 1], of at most 1000 evenly spaced pairs."""
+def mean_mask(files: Sequence[PairFiles], *, void: int | None = None) -> Tensor:
+    """Return the mean mask, (256, 256) float in [0, 1], of at most 1000 evenly spaced pairs.
+
+    Args:
+        files: At least one pair.
+        void: Stored mask value that means "unknown", see `read_mask_and_void`; it is no object.
+    """
     places = np.linspace(0, len(files) - 1, min(len(files), MAX_MASKS)).round().astype(int)
     with ThreadPoolExecutor() as pool:
-        masks = pool.map(lambda place: resize(read_mask(files[place].mask), SIZE), places)
+        masks = pool.map(
+            lambda place: resize(read_mask_and_void(files[place].mask, void)[0], SIZE), places
+        )
         total = np.zeros(SIZE, dtype=np.float64)
         for mask in masks:
             total += mask

@@ -282,3 +282,15 @@ def test_mean_mask_is_the_mean_of_the_training_masks(make_set: MakeSet, tmp_path
     assert mean.shape == (256, 256)
     torch.testing.assert_close(mean[:120].mean(), torch.tensor(1.0))
     torch.testing.assert_close(mean[136:].mean(), torch.tensor(1 / 3))
+
+
+def test_void_is_no_object_in_the_mean_mask(make_set: MakeSet, tmp_path: Path) -> None:
+    root = make_set(tmp_path)
+    for mask in (root / "DIS-TR" / "gt").iterdir():
+        pixels = np.zeros((40, 48), np.uint8)
+        pixels[:20], pixels[20:] = 1, 255
+        assert cv2.imwrite(str(mask), pixels)
+    mean = ready(root, void=255, on_error="skip").mean_mask()
+    assert mean is not None
+    assert bool((mean[:120] == 1).all())
+    assert not mean[136:].any()
