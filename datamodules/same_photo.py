@@ -38,7 +38,8 @@ def difference_hash(thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """
     steps = np.diff(thumbnails.astype(np.int16), axis=2)
     bits: NDArray[np.bool_] = steps >= _LEAST_STEP
-    return bits.reshape(len(thumbnails), -1)
+    # -1 would not do: it cannot be computed for no thumbnails
+    return bits.reshape(len(thumbnails), SIDE * (SIDE - 1))
 
 
 def find_same_photos(

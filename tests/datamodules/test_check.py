@@ -92,6 +92,14 @@ def test_unreadable_photo_hides_nothing_about_its_mask(tmp_path: Path) -> None:
     assert kinds(check_pairs({"train": [files]})) == [("unreadable file", "a"), ("empty mask", "a")]
 
 
+def test_split_of_unreadable_photos_alone_is_reported(tmp_path: Path) -> None:
+    sound, broken = pair(tmp_path, "a", photo(0), MASK), pair(tmp_path, "b", photo(1), MASK)
+    broken.image.write_bytes(b"no image")
+    expected = [("unreadable file", "b")]
+    assert kinds(check_pairs({"train": [sound], "test": [broken]})) == expected
+    assert kinds(check_pairs({"train": [broken], "test": [sound]})) == expected
+
+
 def test_findings_are_remembered_until_a_file_changes(tmp_path: Path) -> None:
     splits = faulty_splits(tmp_path)
     memory = tmp_path / "cache" / "findings.json"
