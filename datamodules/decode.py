@@ -22,7 +22,12 @@ BROKEN_FILE = (
     EOFError,
     struct.error,
     Image.DecompressionBombError,
+    Image.DecompressionBombWarning,  # where warnings are errors
 )
+# OpenCV's own limit (CV_IO_MAX_IMAGE_PIXELS). Pillow's, 179 million, would refuse photos that
+# OpenCV has read.
+MAX_PIXELS = 2**30
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 _ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 swap height and width
 
 
@@ -66,6 +71,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     try:
         with Image.open(path) as picture:
+            _require_sane_size(picture)
             width, height = picture.size
             # Pillow gives the size of a TIFF upright, that of other files as stored
             is_turned = picture.format != "TIFF" and picture.getexif().get(_ORIENTATION, 1) >= 5
@@ -107,6 +113,7 @@ def open_upright(path: Path, data: bytes) -> Image.Image:
     """
     try:
         with Image.open(BytesIO(data)) as picture:
+            _require_sane_size(picture)
             picture.load()
             return ImageOps.exif_transpose(picture)
     except BROKEN_FILE as error:
@@ -153,6 +160,14 @@ def jpeg_components(data: bytes) -> int:
             continue
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return 0
+
+
+def _require_sane_size(picture: Image.Image) -> None:
+    """Hold Pillow to the limit, where it would only warn up to twice as much."""
+    if picture.width * picture.height > MAX_PIXELS:
+        raise Image.DecompressionBombError(
+            f"{picture.width} x {picture.height} are more than 2**30 pixels: make it smaller"
+        )
 
 
 def _is_complete_jpeg(data: bytes) -> bool:

@@ -1,3 +1,6 @@
+import struct
+import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -220,8 +223,6 @@ def test_grey_png_of_few_bits_with_largest_value_1_is_binary(tmp_path: Path, bit
 
 def grey_png(values: NDArray[np.uint8], bits: int) -> bytes:
     """A PNG of 2 or 4 bits a pixel, which Pillow cannot write."""
-    import struct
-    import zlib
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -301,6 +302,44 @@ def test_components_of_a_jpeg_are_found_behind_its_metadata() -> None:
         file = BytesIO()
         Image.new(mode, (8, 8)).save(file, "JPEG", exif=exif(3), comment=b"x" * 999)
         assert jpeg_components(file.getvalue()) == expected
+
+
+# size
+
+
+def png_header(width: int, height: int) -> bytes:
+    """What stands before the pixels of a grey PNG of 8 bits."""
+    parts = struct.pack(">II", width, height) + b"\x08\0\0\0\0"
+    header = (
+        struct.pack(">I", 13) + b"IHDR" + parts + struct.pack(">I", zlib.crc32(b"IHDR" + parts))
+    )
+    return b"\x89PNG\r\n\x1a\n" + header + b"\0\0\0\x01IDAT\0"
+
+
+def jpeg_header(width: int, height: int) -> bytes:
+    """What stands before the pixels of a grey JPEG, but its tables."""
+    frame = struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\0"
+    return b"\xff\xd8\xff\xc0" + frame + b"\xff\xda"
+
+
+# Pillow by itself warns from 9460 and refuses from 13378
+@pytest.mark.parametrize("side", [10000, 20000, 2**15])
+def test_size_of_a_photo_up_to_the_limit_of_opencv_is_read(tmp_path: Path, side: int) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg_header(side, side))
+    assert image_size(path) == (side, side)
+
+
+@pytest.mark.filterwarnings("default::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("width", [2**15 + 1, 2**17])
+@pytest.mark.parametrize("read", [image_size, read_image, read_mask])
+def test_larger_photo_is_an_error_whoever_reads_it(
+    tmp_path: Path, width: int, read: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png_header(width, 2**15))
+    with pytest.raises(DecodeError, match=r"pixels"):
+        read(path)
 
 
 # void, a stored value that means "unknown"
