@@ -1,1 +1,7 @@
 """Bytes to batches."""
+
+import os
+
+# albumentations asks pypi.org for a newer release when it is imported, which any module of this
+# package may do first
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

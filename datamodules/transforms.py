@@ -1,11 +1,7 @@
 """Random transforms of a pair: the same draw for every plane, seeded by the caller."""
 
-import os
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-
-# albumentations asks the network for a newer release when it is imported
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations
 import cv2

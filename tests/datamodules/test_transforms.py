@@ -1,6 +1,10 @@
 import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
+import albumentations as A
 import numpy as np
 import pytest
 from jsonargparse import ArgumentParser
@@ -9,8 +13,6 @@ from numpy.typing import NDArray
 from datamodules.planes import Planes
 from datamodules.sample import MaskKind
 from datamodules.transforms import JointTransform
-
-import albumentations as A  # isort: skip  (after ours, which keeps it off the network)
 
 SHAPE = (48, 64)
 
@@ -181,7 +183,21 @@ def test_normalisation_is_refused() -> None:
 
 
 def test_albumentations_stays_off_the_network() -> None:
-    assert os.environ["NO_ALBUMENTATIONS_UPDATE"] == "1"
+    """Set before any module of the package can import it."""
+    code = (
+        "import datamodules, os, sys; print(os.environ['NO_ALBUMENTATIONS_UPDATE'], *sys.modules)"
+    )
+    clean = {name: value for name, value in os.environ.items() if "ALBUMENTATIONS" not in name}
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert answer[0] == "1"
+    assert "albumentations" not in answer
 
 
 @pytest.mark.parametrize(
