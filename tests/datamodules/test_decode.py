@@ -319,7 +319,7 @@ def png_header(width: int, height: int) -> bytes:
 def jpeg_header(width: int, height: int) -> bytes:
     """What stands before the pixels of a grey JPEG, but its tables."""
     frame = struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\0"
-    return b"\xff\xd8\xff\xc0" + frame + b"\xff\xda"
+    return b"\xff\xd8\xff\xc0" + frame + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"
 
 
 # Pillow by itself warns from 9460 and refuses from 13378
