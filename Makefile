@@ -24,6 +24,9 @@ quickstart: install  ## train on procedural scenes, test, and write a report (CP
 	  --trainer.default_root_dir $(RUN) --ckpt_path $(RUN)/checkpoints/best.ckpt \
 	  --report.beside '{"untrained network": "$(RUN)/untrained/report/metrics.json"}'
 
+# One thread per process: tensors of tests are tiny, and two processes share two cores.
+test check: export OMP_NUM_THREADS = 1
+
 test: install  ## the whole suite
 	$(BIN)/python -m pytest -q
 
@@ -31,7 +34,7 @@ check: install  ## ruff, mypy and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not slow and not gpu"
 
 # In a throwaway environment, so that the lock holds what pyproject.toml asks for and no more. The
 # CUDA libraries exist for Linux alone; hatchling and editables build the editable install.

@@ -49,6 +49,7 @@ def test_norms_are_left_as_they_were() -> None:
     assert norm.num_batches_tracked == 1
 
 
+@pytest.mark.slow
 def test_compiled_pass_updates_statistics_once() -> None:
     net = block()
     torch.compile(run_checkpointed, backend="aot_eager", fullgraph=True)(

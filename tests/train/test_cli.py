@@ -32,6 +32,7 @@ def test_fit_leaves_weights_config_and_both_checkpoints(
     assert list((run / "tensorboard").glob("events*"))
 
 
+@pytest.mark.slow
 def test_test_writes_the_report_of_the_checkpoint(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
@@ -60,6 +61,7 @@ def test_yaml_and_flags_win_over_what_the_checkpoint_remembers(
     assert saved["model"]["init_args"]["optimizer"]["init_args"]["lr"] == 0.5
 
 
+@pytest.mark.slow
 def test_model_is_taken_from_the_checkpoint_where_no_config_names_one(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def stop_and_go(
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 def test_averages_go_on_bit_for_bit_and_are_what_is_validated_and_written(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
