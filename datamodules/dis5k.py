@@ -31,8 +31,11 @@ class Splits:
         train: Folder of the training pairs.
         val: Folder that checkpoints are chosen on.
         test: Folders that are scored, each a row of the report.
-        held_out: Where the root itself holds ``im`` and ``gt``: share of the pairs that becomes
-            the validation split, and as many the test split, by a hash of the file name.
+        held_out: Where the root itself holds ``im`` and ``gt``: expected share of the validation
+            split, and of the test split. The hash of its own name alone places a pair, so that
+            added photos move no other (but see `divide`). Frames of one video and other
+            photos of one scene belong into named folders: divided by name, neighbours would be
+            on both sides.
     """
 
     train: str = "DIS-TR"
@@ -210,20 +213,43 @@ class DIS5K(SegmentationDataModule):
         )
 
     def _divided(self, pairs: list[PairFiles]) -> dict[str, list[PairFiles]]:
-        """Divide by the order of hashed names: each split has a pair however few there are."""
-        num_held_out = max(1, round(self.splits.held_out * len(pairs)))
-        if len(pairs) <= 2 * num_held_out:
+        parts = divide(pairs, self.splits.held_out)
+        if not all(parts):
             raise DatasetError(
-                f"{self.root} has {len(pairs)} good pairs, too few to hold out {num_held_out} for "
-                "validation and as many for the test: add pairs or lower data.splits.held_out"
+                f"{self.root} has {len(pairs)} good pairs, too few to train on some and to hold "
+                f"out {self.splits.held_out:g} of them for validation and as many for the test: "
+                "add pairs or lower data.splits.held_out"
             )
-        shuffled = sorted(pairs, key=lambda pair: seed_for(0, "split", pair.id))
-        val, test = shuffled[:num_held_out], shuffled[num_held_out : 2 * num_held_out]
-        return {
-            self.splits.train: shuffled[2 * num_held_out :],
-            self.splits.val: val,
-            self.splits.test[0]: test,
-        }
+        names = (self.splits.train, self.splits.val, self.splits.test[0])
+        return dict(zip(names, parts, strict=True))
+
+
+def divide(
+    pairs: Sequence[PairFiles], held_out: float
+) -> tuple[list[PairFiles], list[PairFiles], list[PairFiles]]:
+    """Divide pairs into training, validation and test by the hash of each id.
+
+    The hash is a place in [0, 1): below `held_out` is validation, below twice that the test, the
+    rest training. Only where this leaves validation or test empty, in small sets, the training
+    pair with the lowest place goes there; more photos can then move that one pair back.
+
+    Args:
+        pairs: In any order.
+        held_out: Expected share of validation and of the test.
+
+    Returns:
+        Training, validation and test, each in the order of the hash; training is empty where there
+        are too few pairs.
+    """
+    places = {pair: seed_for(0, "split", pair.id) / 2**63 for pair in pairs}
+    ordered = sorted(pairs, key=places.__getitem__)
+    val = [pair for pair in ordered if places[pair] < held_out]
+    test = [pair for pair in ordered if held_out <= places[pair] < 2 * held_out]
+    train = [pair for pair in ordered if places[pair] >= 2 * held_out]
+    for part in (val, test):
+        if not part and train:
+            part.append(train.pop(0))
+    return train, val, test
 
 
 class EvaluationViews(Dataset[View]):
