@@ -9,6 +9,7 @@ import torch
 from albumentations import BasicTransform
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.atomic import write_atomically
 from datamodules.cache import MARGIN, ResizedCache
 from datamodules.check import check_pairs
 from datamodules.draws import SlotLoader
@@ -115,16 +116,23 @@ class DIS5K(SegmentationDataModule):
         """Write the set if a source was given, check all of it, and fill the cache.
 
         Raises:
-            DatasetError: If the set has defects and `on_error` is raise; all in one message.
+            DatasetError: If the set has defects and `on_error` is raise; all together, in the
+                message or in the file that it names.
         """
         if self.source is not None:
             self.source.write(self.root)
         files, problems = self._checked_files(progress=True)
+        full_list = self._write_problems(problems)
         if problems and self.on_error == "raise":
+            where = "" if full_list is None else f"; all of them: {full_list}"
+            shown = format_problems(problems, limit=None if full_list is None else 5)
             raise DatasetError(
-                f"{self.root} has {len(problems)} defects (data.on_error skip leaves them out):\n"
-                + format_problems(problems)
+                f"{self.root} has {len(problems)} defects (data.on_error skip leaves them out"
+                f"{where}):\n{shown}"
             )
+        if problems and (self.trainer is None or self.trainer.is_global_zero):
+            where = "data.cache FOLDER keeps a list" if full_list is None else f"see {full_list}"
+            print(f"{self.root}: {len(problems)} defects left out, {where}", flush=True)  # noqa: T201 - for the user
         if self.cache is not None and self.splits.train in files:
             self.cache.build(files[self.splits.train], progress=True)
 
@@ -194,6 +202,17 @@ class DIS5K(SegmentationDataModule):
         return {
             name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()
         }, problems
+
+    def _write_problems(self, problems: Sequence[Problem]) -> Path | None:
+        """Leave the complete list beside the cache, or none where nothing is wrong any more."""
+        if self.cache_folder is None:
+            return None
+        path = self.cache_folder / "problems.txt"
+        if problems:
+            write_atomically(path, f"{format_problems(problems, limit=None)}\n".encode())
+        else:
+            path.unlink(missing_ok=True)
+        return path
 
     def _found_files(self) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
         if (self.root / "im").is_dir():

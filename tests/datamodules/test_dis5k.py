@@ -217,6 +217,62 @@ def test_raise_reports_every_defect_together(
     assert all(f"{kind}: 1" in message for kind in kinds.values())
 
 
+def without_masks(root: Path) -> list[str]:
+    """Take the mask of seven training photos and return their names."""
+    masks = sorted((root / "DIS-TR" / "gt").iterdir())[:7]
+    for mask in masks:
+        mask.unlink()
+    return [mask.stem for mask in masks]
+
+
+def test_raise_names_the_file_with_the_complete_list(make_set: MakeSet, tmp_path: Path) -> None:
+    root = make_set(tmp_path / "set")
+    missing = without_masks(root)
+    cache = tmp_path / "cache"
+    with pytest.raises(DatasetError) as caught:
+        small(root, cache=cache).prepare_data()
+    assert f"all of them: {cache / 'problems.txt'}" in str(caught.value)
+    assert "... and 2 more" in str(caught.value)
+    full_list = (cache / "problems.txt").read_text()
+    assert all(f"{stem}.jpg: " in full_list for stem in missing)
+    assert "more" not in full_list
+
+
+def test_raise_without_a_cache_says_all(make_set: MakeSet, tmp_path: Path) -> None:
+    root = make_set(tmp_path)
+    missing = without_masks(root)
+    with pytest.raises(DatasetError) as caught:
+        small(root).prepare_data()
+    assert all(f"{stem}.jpg: " in str(caught.value) for stem in missing)
+
+
+def test_skip_says_in_one_line_how_many_and_where_they_are_listed(
+    make_set: MakeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_set(tmp_path / "set")
+    without_masks(root)
+    cache = tmp_path / "cache"
+    data = small(root, cache=cache, on_error="skip")
+    data.trainer = Place(1, 2, is_global_zero=False)  # type: ignore[assignment]
+    data.prepare_data()
+    assert "defects" not in capsys.readouterr().out
+    small(root, cache=cache, on_error="skip").prepare_data()
+    line = f"{root}: 7 defects left out, see {cache / 'problems.txt'}\n"
+    assert line in capsys.readouterr().out
+    assert len((cache / "problems.txt").read_text().splitlines()) == 1 + 2 * 7
+
+
+def test_list_of_defects_goes_with_the_defects(make_set: MakeSet, tmp_path: Path) -> None:
+    root = make_set(tmp_path / "set")
+    cache = tmp_path / "cache"
+    missing = without_masks(root)
+    small(root, cache=cache, on_error="skip").prepare_data()
+    for stem in missing:
+        (root / "DIS-TR" / "im" / f"{stem}.jpg").unlink()
+    small(root, cache=cache).prepare_data()
+    assert not (cache / "problems.txt").exists()
+
+
 @pytest.mark.parametrize("cached", [False, True])
 def test_skip_leaves_exactly_these_out_and_lists_them(
     cached: bool, defective: tuple[Path, dict[str, ProblemKind]], tmp_path: Path
