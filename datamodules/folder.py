@@ -9,6 +9,11 @@ from datamodules.problems import DatasetError, Problem, ProblemKind
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
+# Photos all the same, but of formats that are not read: named, so that nobody misses them
+UNSUPPORTED_SUFFIXES = frozenset(
+    {".arw", ".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jxl", ".nef", ".orf", ".raw"}
+    | {".rw2"}
+)
 _IMAGES, _MASKS = "im", "gt"  # the names that DIS5K uses
 _DIS5K_FIELDS = 5  # group#Group#class#Class#id
 
@@ -43,7 +48,8 @@ def find_pairs(
 
     This is the official layout of DIS5K, whose file names hold the class, and that of any other
     folder with ``im`` and ``gt``, whose objects are all called "object". Hidden files and files
-    that are no images are passed over.
+    that are no images are passed over. A photo of an unsupported format is a problem, unless its
+    converted copy stands beside it.
 
     Args:
         root: Folder of the data set.
@@ -51,7 +57,7 @@ def find_pairs(
         weights: Name of a folder beside ``gt`` with one weight image a photo.
 
     Returns:
-        Complete pairs sorted by name, and what is missing or named twice.
+        Complete pairs sorted by name, and what is missing, unsupported or named twice.
 
     Raises:
         DatasetError: If a folder is missing or holds no images.
@@ -63,44 +69,53 @@ def find_pairs(
     pairs, problems = [], []
     for stem in sorted({stem for files in found.values() for stem in files}):
         id = f"{subset}/{stem}" if subset else stem
-        trouble = _problems_of(id, {name: found[name].get(stem, []) for name in wanted}, folder)
+        files = {name: found[name].get(stem, []) for name in wanted}
+        trouble = _unsupported(id, files) or _problems_of(id, files, folder)
         problems += trouble
         if not trouble:
             pairs.append(
                 PairFiles(
                     id=id,
-                    image=found[_IMAGES][stem][0],
-                    mask=found[_MASKS][stem][0],
-                    weight=None if weights is None else found[weights][stem][0],
+                    image=files[_IMAGES][0],
+                    mask=files[_MASKS][0],
+                    weight=None if weights is None else files[weights][0],
                     class_names=(class_name_of(stem),),
                 )
             )
     return pairs, problems
 
 
-def find_photos(root: Path) -> list[PhotoFile]:
-    """Find all photos below a folder, sorted by id; hidden files and folders are passed over.
+def find_photos(root: Path) -> tuple[list[PhotoFile], list[Problem]]:
+    """Find all photos below a folder; hidden files and folders are passed over.
 
     Photos that differ in their suffix alone keep it in the id, so that no two results get the
     same name.
 
+    Returns:
+        Photos sorted by id, and those of unsupported formats without a converted copy beside them.
+
     Raises:
-        DatasetError: If there is no such folder or no photo in it.
+        DatasetError: If there is no such folder or no supported photo in it.
     """
     _require_folder(root)
-    paths = [path.relative_to(root) for path in root.rglob("*") if _is_image(path)]
-    paths = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
-    if not paths:
-        raise DatasetError(f"no images in {root}: known suffixes are {sorted(IMAGE_SUFFIXES)}")
+    found = [path.relative_to(root) for path in root.rglob("*") if _is_photo(path)]
+    found = [path for path in found if not any(part.startswith(".") for part in path.parts)]
+    paths = [path for path in found if not _is_unsupported(path)]
+    _require_supported(paths, found, root)
+    converted = {path.with_suffix("") for path in paths}
+    problems = [
+        _unsupported_problem(path.with_suffix("").as_posix(), root / path)
+        for path in sorted(found)
+        if _is_unsupported(path) and path.with_suffix("") not in converted
+    ]
     ids = {path: path.with_suffix("").as_posix() for path in paths}
     # Again: a kept suffix can collide with another stem (a.jpg, a.png, a.jpg.png). It ends
     # because full paths are unique.
     while len(set(ids.values())) < len(ids):
         times = Counter(ids.values())
         ids = {path: path.as_posix() if times[id] > 1 else id for path, id in ids.items()}
-    return [
-        PhotoFile(id=id, image=root / path) for id, path in sorted((i, p) for p, i in ids.items())
-    ]
+    photos = sorted((id, path) for path, id in ids.items())
+    return [PhotoFile(id=id, image=root / path) for id, path in photos], problems
 
 
 def class_name_of(stem: str) -> str:
@@ -118,11 +133,27 @@ def _images_by_stem(folder: Path) -> dict[str, list[Path]]:
     _require_folder(folder)
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
-        if _is_image(path) and not path.name.startswith("."):
+        if _is_photo(path) and not path.name.startswith("."):
             files[path.stem].append(path)
-    if not files:
-        raise DatasetError(f"no images in {folder}: known suffixes are {sorted(IMAGE_SUFFIXES)}")
-    return dict(files)
+    found = [path for paths in files.values() for path in paths]
+    _require_supported([path for path in found if not _is_unsupported(path)], found, folder)
+    return {stem: _readable_or_all(paths) for stem, paths in files.items()}
+
+
+def _readable_or_all(paths: list[Path]) -> list[Path]:
+    """Leave out the unsupported file of a name whose converted copy stands beside it."""
+    return [path for path in paths if not _is_unsupported(path)] or paths
+
+
+def _require_supported(supported: list[Path], found: list[Path], folder: Path) -> None:
+    if supported:
+        return
+    if found:
+        raise DatasetError(
+            f"no images in {folder} but {len(found)} of unsupported formats, {min(found).name} for "
+            "one: convert them to JPEG or PNG"
+        )
+    raise DatasetError(f"no images in {folder}: known suffixes are {sorted(IMAGE_SUFFIXES)}")
 
 
 def _require_folder(folder: Path) -> None:
@@ -133,8 +164,27 @@ def _require_folder(folder: Path) -> None:
         )
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES | UNSUPPORTED_SUFFIXES and path.is_file()
+
+
+def _is_unsupported(path: Path) -> bool:
+    return path.suffix.lower() in UNSUPPORTED_SUFFIXES
+
+
+def _unsupported_problem(id: str, path: Path) -> Problem:
+    return Problem(
+        kind=ProblemKind.UNREADABLE,
+        id=id,
+        path=path,
+        message=f"the format {path.suffix} is not supported",
+        cure="convert it to JPEG or PNG",
+    )
+
+
+def _unsupported(id: str, files: dict[str, list[Path]]) -> list[Problem]:
+    paths = [path for paths in files.values() for path in paths]
+    return [_unsupported_problem(id, path) for path in paths if _is_unsupported(path)]
 
 
 def _problems_of(id: str, files: dict[str, list[Path]], folder: Path) -> list[Problem]:

@@ -63,15 +63,15 @@ class PhotoFolder(SegmentationDataModule):
             DatasetError: If there is none, none can be read, or one cannot be read and `on_error`
                 is raise.
         """
-        photos = find_photos(self.root)
+        photos, unsupported = find_photos(self.root)
         found = map_in_threads(_problem_of, photos, title="Checking the photos", progress=True)
-        self._problems = [problem for problem in found if problem is not None]
+        self._problems = unsupported + [problem for problem in found if problem is not None]
         if self._problems and self.on_error == "raise":
             raise DatasetError(format_problems(self._problems))
         unreadable = {problem.id for problem in self._problems}
         self._photos = [photo for photo in photos if photo.id not in unreadable]
         if not self._photos:
-            first = self._problems[0]
+            first = self._problems[-1]
             raise DatasetError(
                 f"none of the {len(photos)} photos in {self.root} can be read, {first.path} for "
                 f"one: {first.message}"

@@ -81,13 +81,47 @@ def test_other_names_are_objects(stem: str) -> None:
 
 def test_photos_are_found_in_subfolders_by_relative_path(tmp_path: Path) -> None:
     touch(tmp_path, "b/c.JPG", "a.png", "a.b.webp", ".git/x.png", "readme.md")
-    assert [photo.id for photo in find_photos(tmp_path)] == ["a", "a.b", "b/c"]
+    assert [photo.id for photo in find_photos(tmp_path)[0]] == ["a", "a.b", "b/c"]
 
 
 def test_photos_that_differ_in_suffix_alone_keep_it(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "a.png", "b.png", "a.jpg.png")
-    photos = {photo.id: photo.image.name for photo in find_photos(tmp_path)}
+    photos = {photo.id: photo.image.name for photo in find_photos(tmp_path)[0]}
     assert photos == {"a.jpg": "a.jpg", "a.png": "a.png", "b": "b.png", "a.jpg.png": "a.jpg.png"}
+
+
+@pytest.mark.parametrize("name", ["im/b.HEIC", "im/b.dng", "gt/b.avif"])
+def test_unsupported_file_of_a_pair_is_named_once_with_the_cure(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "im/a.jpg", "gt/a.png", name, "gt/b.png" if "im" in name else "im/b.jpg")
+    pairs, (problem,) = find_pairs(tmp_path, "")
+    assert [pair.id for pair in pairs] == ["a"]
+    assert (problem.kind, problem.id) == (ProblemKind.UNREADABLE, "b")
+    assert problem.path == tmp_path / name
+    assert problem.cure == "convert it to JPEG or PNG"
+
+
+def test_raw_file_beside_its_jpeg_is_no_problem(tmp_path: Path) -> None:
+    touch(tmp_path, "im/a.jpg", "im/a.NEF", "gt/a.png")
+    ((pair,), problems) = find_pairs(tmp_path, "")
+    assert pair.image.name == "a.jpg"
+    assert problems == []
+    assert find_photos(tmp_path / "im")[1] == []
+
+
+def test_unsupported_photos_are_named_with_the_cure(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "sub/b.heic", "c.jxl", ".trash/d.heic", "notes.txt")
+    photos, problems = find_photos(tmp_path)
+    assert [photo.id for photo in photos] == ["a"]
+    assert [(p.id, p.path.name) for p in problems] == [("c", "c.jxl"), ("sub/b", "b.heic")]
+    assert {problem.cure for problem in problems} == {"convert it to JPEG or PNG"}
+
+
+def test_folder_of_unsupported_photos_alone_is_one_clear_error(tmp_path: Path) -> None:
+    touch(tmp_path, "im/a.heic", "im/b.heic", "gt/a.png")
+    with pytest.raises(DatasetError, match=r"2 of unsupported formats, a\.heic.*convert"):
+        find_pairs(tmp_path, "")
+    with pytest.raises(DatasetError, match=r"2 of unsupported formats, a\.heic.*convert"):
+        find_photos(tmp_path / "im")
 
 
 def test_folder_without_photos_is_one_clear_error(tmp_path: Path) -> None:
