@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.decode import DecodeError, read_image
+from datamodules.batch import collate
+from datamodules.decode import DecodeError, read_image, start_worker
 from datamodules.folder import PhotoFile, find_photos
 from datamodules.parallel import map_in_threads
 from datamodules.planes import channels_first
@@ -22,7 +23,8 @@ class PhotoFolder(SegmentationDataModule):
 
     Args:
         root: Folder, searched to any depth.
-        size: Height and width that the network sees; best the one it was trained at.
+        size: Height and width that the network sees. Null: those that the checkpoint was trained
+            at, which the command line fills in.
         batch_size: Photos at a time, over all processes.
         on_error: Whether an unreadable photo is passed over and reported, or ends the run.
         num_workers: Loader processes of each rank.
@@ -33,17 +35,25 @@ class PhotoFolder(SegmentationDataModule):
         self,
         root: Path | str,
         *,
-        size: int | tuple[int, int] = 1024,
+        size: int | tuple[int, int] | None = None,
         batch_size: int = 1,
         on_error: Literal["raise", "skip"] = "skip",
         num_workers: int = 2,
         seed: int = 0,
     ) -> None:
-        super().__init__(size=size, batch_size=batch_size, num_workers=num_workers, seed=seed)
+        # without a size `setup` ends the run, so that nothing sees the 1
+        super().__init__(
+            size=1 if size is None else size,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            seed=seed,
+        )
+        self._has_size = size is not None
         self.root = Path(root)
         self.on_error = on_error
         self._photos: list[PhotoFile] = []
-        self._problems: list[Problem] = []
+        self._unsupported: list[Problem] = []
+        self._unreadable: list[Problem] = []
         self._done: Collection[str] = ()
 
     @property
@@ -53,29 +63,26 @@ class PhotoFolder(SegmentationDataModule):
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """Photos that cannot be read."""
-        return self._problems
+        """Photos that cannot be read: this rank's, and on rank 0 those of unsupported formats.
+
+        Complete once the loader is built.
+        """
+        return [*self._unsupported, *self._unreadable]
 
     def setup(self, stage: str) -> None:
-        """Find the photos and check that each can be read.
+        """Find the photos; none is opened.
 
         Raises:
-            DatasetError: If there is none, none can be read, or one cannot be read and `on_error`
-                is raise.
+            DatasetError: If there is none, one is of an unsupported format and `on_error` is
+                raise, or no size is known.
         """
-        photos, unsupported = find_photos(self.root)
-        found = map_in_threads(_problem_of, photos, title="Checking the photos", progress=True)
-        self._problems = unsupported + [problem for problem in found if problem is not None]
-        if self._problems and self.on_error == "raise":
-            raise DatasetError(format_problems(self._problems))
-        unreadable = {problem.id for problem in self._problems}
-        self._photos = [photo for photo in photos if photo.id not in unreadable]
-        if not self._photos:
-            first = self._problems[-1]
+        if not self._has_size:
             raise DatasetError(
-                f"none of the {len(photos)} photos in {self.root} can be read, {first.path} for "
-                f"one: {first.message}"
+                "give data.size: there is no checkpoint that says which size it was trained at"
             )
+        self._photos, unsupported = find_photos(self.root)
+        self._require_none(unsupported)
+        self._unsupported = unsupported if self._place()[0] == 0 else []
 
     def skip(self, ids: Collection[str]) -> None:
         """Leave out photos whose results stand already; called before the loader is built."""
@@ -83,13 +90,45 @@ class PhotoFolder(SegmentationDataModule):
 
     @property
     def photos(self) -> dict[str, Path]:
-        """Readable photos by id."""
+        """Photos by id, readable or not; known after `setup`."""
         return {photo.id: photo.image for photo in self._photos}
 
     def predict_dataloader(self) -> DataLoader[View]:
-        """Return this rank's share of the photos that are left."""
+        """Return this rank's share of the photos that are left, once it has seen that all decode.
+
+        Raises:
+            DatasetError: If none of all photos can be read, or one cannot and `on_error` is raise.
+        """
+        rank, world_size = self._place()
         left = [photo for photo in self._photos if photo.id not in self._done]
-        return self.evaluation_loader(PhotoViews(left, self.size), len(left))
+        readable = self._readable(left[rank::world_size])
+        if not readable and len(self._unreadable) == len(self._photos):
+            first = self._unreadable[0]
+            raise DatasetError(
+                f"none of the {len(self._photos)} photos in {self.root} can be read, "
+                f"{first.path} for one: {first.message}"
+            )
+        return DataLoader(
+            PhotoViews(readable, self.size),
+            sampler=range(len(readable)),  # one that Lightning does not divide once more
+            batch_size=max(1, self.batch_size // world_size),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            worker_init_fn=start_worker,
+        )
+
+    def _readable(self, photos: Sequence[PhotoFile]) -> list[PhotoFile]:
+        """Decode photos before the network needs them, and keep those that can be."""
+        progress = self._place()[0] == 0
+        found = map_in_threads(_problem_of, photos, title="Checking the photos", progress=progress)
+        self._unreadable = [problem for problem in found if problem is not None]
+        self._require_none(self._unreadable)
+        wrong = {problem.id for problem in self._unreadable}
+        return [photo for photo in photos if photo.id not in wrong]
+
+    def _require_none(self, problems: Sequence[Problem]) -> None:
+        if problems and self.on_error == "raise":
+            raise DatasetError(format_problems(problems))
 
 
 class PhotoViews(Dataset[View]):

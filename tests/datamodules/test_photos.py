@@ -89,8 +89,60 @@ def test_broken_photo_is_passed_over_and_listed(photos: Path) -> None:
 
 def test_broken_photo_ends_the_run_where_it_shall(photos: Path) -> None:
     (photos / "a.jpg").write_bytes(b"no photo")
+    data = ready(photos, on_error="raise")
     with pytest.raises(DatasetError, match=r"a\.jpg"):
+        data.predict_dataloader()
+
+
+def test_done_photo_is_not_opened_again(photos: Path) -> None:
+    (photos / "a.jpg").write_bytes(b"no photo")
+    data = ready(photos, on_error="raise")
+    data.skip({"a"})
+    assert ids(data.predict_dataloader()) == ["sub/grey", "sub/turned", "z"]
+    assert data.problems == []
+
+
+def test_each_process_checks_its_own_share_alone(photos: Path) -> None:
+    for name in ("a.jpg", "z.png"):  # the first and the last of four
+        (photos / name).write_bytes(b"no photo")
+    found = []
+    for rank in range(2):
+        data = ready(photos)
+        data.trainer = Place(rank, 2)  # type: ignore[assignment]
+        assert len(ids(data.predict_dataloader())) == 1
+        found.append([problem.id for problem in data.problems])
+    assert found == [["a"], ["z"]]
+
+
+def test_folder_of_nothing_readable_is_one_error(photos: Path) -> None:
+    for path in photos.rglob("*.*"):
+        path.write_bytes(b"no photo")
+    data = ready(photos)
+    with pytest.raises(DatasetError, match="none of the 4 photos"):
+        data.predict_dataloader()
+    data.skip({"a"})  # something was done before
+    assert ids(data.predict_dataloader()) == []
+    data = ready(photos)
+    data.trainer = Place(1, 2)  # type: ignore[assignment]
+    assert ids(data.predict_dataloader()) == []
+
+
+def test_unsupported_photo_is_listed_by_the_first_process_alone(photos: Path) -> None:
+    (photos / "b.heic").write_bytes(b"any")
+    listed = []
+    for rank in range(2):
+        data = PhotoFolder(photos, size=32, num_workers=0)
+        data.trainer = Place(rank, 2)  # type: ignore[assignment]
+        data.setup("predict")
+        listed.append([problem.id for problem in data.problems])
+    assert listed == [["b"], []]
+    with pytest.raises(DatasetError, match=r"b\.heic: the format \.heic is not supported"):
         ready(photos, on_error="raise")
+
+
+def test_no_known_size_is_an_error_with_the_cure(photos: Path) -> None:
+    with pytest.raises(DatasetError, match=r"give data\.size: "):
+        ready(photos, size=None)
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
