@@ -90,11 +90,11 @@ def predicted(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 
 def files_below(folder: Path) -> dict[str, int]:
-    """Relative path: time of change."""
+    """Relative path of each result: time of change. The note of what made them is no result."""
     return {
         path.relative_to(folder).as_posix(): path.stat().st_mtime_ns
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path != folder / "recipe.json"
     }
 
 
@@ -167,6 +167,7 @@ def test_broken_photo_is_reported_and_the_others_are_done(
     expected = {f"{folder}/{id}.png" for folder in ("masks", "cutouts") for id in IDS}
     assert files_below(tmp_path / "predictions").keys() == expected
     out = capsys.readouterr().out
+    assert "5 photos to do, 0 done before" in out
     assert f"unreadable file: 1\n  {tmp_path / 'photos' / 'broken.jpg'}: " in out
     assert "passed over" in out
 
