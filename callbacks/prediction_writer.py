@@ -80,12 +80,6 @@ class PredictionWriter(Callback):
         if trainer.is_global_zero:
             _say(f"{len(data.photos) - len(done)} photos to do, {len(done)} done before")
 
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report the photos that cannot be read."""
-        problems = trainer.datamodule.problems  # type: ignore[attr-defined]
-        if problems:
-            _say(format_problems(problems))
-
     def on_predict_batch_end(
         self,
         trainer: Trainer,
@@ -104,8 +98,16 @@ class PredictionWriter(Callback):
                 photo = read_image(self._photos[id])
                 _write_png(cutout_path[0], np.dstack([photo[..., ::-1], alpha]))
 
-    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where the results lie."""
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Report the photos that could not be read, and say where the results lie.
+
+        Not at the end of prediction: Lightning passes over that where nothing was left to do.
+        """
+        if stage != "predict":
+            return
+        problems = trainer.datamodule.problems  # type: ignore[attr-defined]
+        if problems:
+            _say(format_problems(problems))
         if trainer.is_global_zero:
             _say(f"masks and cut-outs: {self._folder}")
 
