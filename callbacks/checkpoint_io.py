@@ -37,6 +37,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except (OSError, RuntimeError) as error:
             # torch's writer answers a failed write with an error about positions in its archive
             cause = error if isinstance(error, OSError) else error.__context__
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause from None  # Ctrl-C while torch was writing
             if not isinstance(cause, OSError):
                 raise
             raise OSError(

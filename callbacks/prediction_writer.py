@@ -61,8 +61,7 @@ class PredictionWriter(Callback):
         """Find out what is left to do.
 
         Raises:
-            ValueError: If the DataModule has no photos to cut out, or the folder holds the results
-                of other photos or of another network.
+            ValueError: If the DataModule has no photos to cut out.
         """
         if stage != "predict":
             return
@@ -74,11 +73,18 @@ class PredictionWriter(Callback):
             )
         self._folder = self.output or Path(trainer.default_root_dir) / "predictions"
         self._photos = data.photos
-        self._claim(_recipe(trainer, data))
         done = {id for id in data.photos if all(path.is_file() for path in self._paths(id))}
         data.skip(done)
         if trainer.is_global_zero:
             _say(f"{len(data.photos) - len(done)} photos to do, {len(done)} done before")
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Claim the folder, now that the checkpoint is known.
+
+        Raises:
+            ValueError: If it holds the results of other photos or of another network.
+        """
+        self._claim(_recipe(trainer))
 
     def on_predict_batch_end(
         self,
@@ -102,9 +108,13 @@ class PredictionWriter(Callback):
         """Report the photos that could not be read, and say where the results lie.
 
         Not at the end of prediction: Lightning passes over that where nothing was left to do.
+
+        Raises:
+            ValueError: If nothing was left because the folder holds the results of another network.
         """
         if stage != "predict":
             return
+        self._claim(_recipe(trainer))
         problems = trainer.datamodule.problems  # type: ignore[attr-defined]
         if problems:
             _say(format_problems(problems))
@@ -135,8 +145,9 @@ def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     write_atomically(path, cv2.imencode(".png", pixels)[1].tobytes())
 
 
-def _recipe(trainer: Trainer, data: Photos) -> dict[str, object]:
+def _recipe(trainer: Trainer) -> dict[str, object]:
     """Return what decides the results, besides the photos' own content."""
+    data: Photos = trainer.datamodule  # type: ignore[attr-defined]
     checkpoint = trainer.ckpt_path
     return {
         "folder": str(data.root.absolute()),

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 # What Pillow's readers raise for files that are broken, unknown or absurdly large.
 BROKEN_FILE = (
@@ -116,6 +116,8 @@ def open_upright(path: Path, data: bytes) -> Image.Image:
             _require_sane_size(picture)
             picture.load()
             return ImageOps.exif_transpose(picture)
+    except UnidentifiedImageError as error:
+        raise DecodeError(f"{path}: no image, or broken from the start") from error
     except BROKEN_FILE as error:
         raise DecodeError(f"{path}: cannot be decoded: {error}") from error
 

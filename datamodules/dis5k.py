@@ -215,6 +215,8 @@ class DIS5K(SegmentationDataModule):
         return path
 
     def _found_files(self) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
+        if not self.root.is_dir():
+            raise DatasetError(f"{self.root.resolve()} does not exist: give it by --data.root")
         if (self.root / "im").is_dir():
             pairs, problems = find_pairs(self.root, "", weights=self.weights)
             return self._divided(pairs), problems

@@ -80,6 +80,8 @@ class PhotoFolder(SegmentationDataModule):
             raise DatasetError(
                 "give data.size: there is no checkpoint that says which size it was trained at"
             )
+        if (self.root / "im").is_dir() and (self.root / "gt").is_dir():
+            raise DatasetError(f"{self.root} holds masks too: give --data.root {self.root / 'im'}")
         self._photos, unsupported = find_photos(self.root)
         self._require_none(unsupported)
         self._unsupported = unsupported if self._place()[0] == 0 else []

@@ -19,7 +19,7 @@ class Checkpointing:
         mode: Whether more or less of it is better.
     """
 
-    every_n_steps: int = 200
+    every_n_steps: int = 100
     monitor: str = "val/max_f"
     mode: Literal["min", "max"] = "max"
 

@@ -59,12 +59,22 @@ def main(args: list[str] | None = None) -> None:
     except (*USER_ERRORS, RuntimeError) as error:
         if os.environ.get("SEGFOUNDRY_TRACEBACK") or not is_mistake(error):
             raise
-        fail(str(error) if isinstance(error, DatasetError) else one_line(str(error) or repr(error)))
+        message = one_line(str(error) or repr(error))
+        if isinstance(error, DatasetError):
+            message = str(error)  # a list of defects keeps its lines
+        if "backend found" in message:
+            message += " Leave out configs/trainer/gpu.yaml, or give --trainer.accelerator cpu"
+        fail(message)
 
 
 def is_mistake(error: Exception) -> bool:
     """Return whether a user can cure the error; a RuntimeError rarely is one."""
     return not isinstance(error, RuntimeError) or "loading state_dict" in str(error)
+
+
+def note(message: str) -> None:
+    """Print one line on stderr that a user may want to know before the run."""
+    sys.stderr.write(f"note: {message}\n")
 
 
 def fail(message: str) -> NoReturn:
@@ -83,6 +93,9 @@ class UsageError(SystemExit):
 
 class OneLineParser(LightningArgumentParser):
     """Answers a mistake with one line, not with the usage of four hundred flags."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **kwargs)  # a typo is no abbreviation
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Leave with the message, for `main` to print."""
@@ -106,6 +119,14 @@ class ConfigWriter(SaveConfigCallback):
 
 class SegmentationCLI(LightningCLI):
     """The command line of this repository."""
+
+    def _prepare_subcommand_parser(
+        self, klass: type, subcommand: str, **kwargs: Any
+    ) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand == "test":
+            parser.set_defaults(verbose=False)  # the report prints its own table
+        return parser
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Let the model be left out where a checkpoint remembers it."""
@@ -134,14 +155,16 @@ class SegmentationCLI(LightningCLI):
         """
         command = str(self.config.subcommand)
         config = self.config[command]
-        root = Path(config.trainer.default_root_dir)
-        last = root / "checkpoints" / "last.ckpt"
+        last = Path(config.trainer.default_root_dir) / "checkpoints" / "last.ckpt"
         if command == "fit" and config.ckpt_path is None and last.exists():
-            sys.stderr.write(
-                f"starting afresh: {last} will be overwritten; --ckpt_path last goes on from it\n"
-            )
-        if config.ckpt_path == "last" and command != "fit":
+            note(f"starting afresh: {last} will be overwritten; --ckpt_path last goes on from it")
+        if command == "fit" and config.ckpt_path == "last" and not last.exists():
+            note(f"starting afresh: there is no {last} yet")
+            config.ckpt_path = None
+        if command != "fit" and config.ckpt_path == "last":
             config.ckpt_path = str(last)  # else Lightning would go on with untrained weights
+        if command != "fit" and config.ckpt_path is None:
+            note("no --ckpt_path: the network has the weights that it was built with")
         if config.ckpt_path in (None, "last", "best"):
             if config.get("model") is None:
                 raise ValueError(
@@ -154,8 +177,11 @@ class SegmentationCLI(LightningCLI):
             model = remembered_model(checkpoint, path)
             self.config = self.parser.parse_object({command: {"model": model}}, self.config)
         data = self.config[command].data.init_args
-        if data.get("size", 0) is None:
-            data.size = remembered_size(checkpoint)
+        size, trained_size = data.get("size"), remembered_size(checkpoint)
+        if "size" in data and size is None:
+            data.size = trained_size
+        elif trained_size not in (None, size, (size, size)):
+            note(f"data.size is {size}, but {path} was trained at {list(trained_size)}")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has: progress, checkpoints, weights, a logger at a fixed place."""

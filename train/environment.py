@@ -2,6 +2,7 @@
 
 import importlib
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 
 def torchvision_mismatch() -> str | None:
@@ -10,6 +11,8 @@ def torchvision_mismatch() -> str | None:
     torchvision's operators are compiled against one build of torch; with another (a CPU-only
     wheel from a local folder, say) its import fails far from the cause.
     """
+    if find_spec("torch") is None:
+        return "torch is not in this Python's environment: make install, then .venv/bin/python"
     try:
         importlib.import_module("torchvision")
     except (RuntimeError, ImportError, OSError) as error:

@@ -22,12 +22,13 @@ def one_line(message: str, arguments: Sequence[str] = ()) -> str:
     if any(line.startswith("Does not validate against any of") for line in lines):
         lines = _shortest_reason(lines)
     text = re.sub(r"<class '([\w.]+)'>", r"\1", " ".join(lines))
+    text = re.sub(r"Expected an? (\w)", r"expected \1", text)
     text = re.sub(r'Parser key "([^"]+)":', r"key '\1':", text)
     text = re.sub(r"Option '([^']+)' is not accepted", r"key '\1' is not known here", text)
     text = re.sub(
         r"Subcommand '\w+' does not accept option '([^']+)'", r"key '\1' is not known", text
     )
-    return text.strip() + _place(text, arguments)
+    return text.replace(' in "<unicode string>"', "").strip() + _place(text, arguments)
 
 
 def _shortest_reason(lines: list[str]) -> list[str]:

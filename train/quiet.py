@@ -18,6 +18,10 @@ EXPECTED = (
     "The '.*_dataloader' does not have many workers",
     # raised inside Lightning by each newer torch
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+    # the scores are torchmetrics', summed over all processes before they are logged
+    "It is recommended to use `self.log\\('(val|test)/.*sync_dist=True",
+    # Lightning's own call; our checkpoints hold tensors and plain values only
+    ".*weights_only.* was not set",
     # jsonargparse's own deprecations, raised inside Lightning's CLI
     "(?s).*jsonargparse",
 )

@@ -169,7 +169,7 @@ def test_held_out_split_that_no_hash_falls_into_gets_a_training_pair() -> None:
 
 
 def test_missing_root_is_named_with_the_flag(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"nowhere holds neither im/ and gt/.*--data\.root"):
+    with pytest.raises(DatasetError, match=r"nowhere does not exist.*--data\.root"):
         small(tmp_path / "nowhere").prepare_data()
 
 

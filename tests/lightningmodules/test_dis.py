@@ -265,7 +265,7 @@ def test_schedule_without_max_steps_is_one_line(
     tiny_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = yaml.safe_load(RUN.format(root=tmp_path, data=tiny_set))
-    config["trainer"]["max_steps"] = -1
+    config["trainer"] |= {"max_steps": -1, "max_epochs": 1}
     config["model"]["init_args"]["schedule"] = {"class_path": "lightningmodules.schedules.Cosine"}
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(config))

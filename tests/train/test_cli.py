@@ -136,6 +136,54 @@ def test_shipped_predict_takes_model_and_size_from_a_checkpoint_with_a_schedule(
     assert len(list((tmp_path / "cut/predictions/cutouts").glob("*.png"))) == 5
 
 
+def test_predictions_of_another_checkpoint_are_not_taken_for_those_of_this_one(
+    write_config: WriteConfig, tiny_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config()
+    checkpoint = str(tmp_path / "run/checkpoints/last.ckpt")
+    command = [
+        *("predict", "--config", str(ROOT / "configs/dis/predict.yaml"), "--ckpt_path", checkpoint),
+        *("--data.root", str(tiny_set / "DIS-TE1/im"), "--trainer.accelerator", "cpu"),
+        *("--trainer.default_root_dir", str(tmp_path / "cut")),
+    ]
+    main(["fit", "--config", config])
+    main(command)
+    main(command)
+    main(["fit", "--config", config, "--ckpt_path", "last", "--trainer.max_steps", "7"])
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "holds predictions of another checkpoint" in capsys.readouterr().err
+
+
+def test_prediction_does_not_cut_out_masks(
+    write_config: WriteConfig, tiny_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["fit", "--config", write_config()])
+    with pytest.raises(SystemExit):
+        main(
+            [
+                *("predict", "--config", str(ROOT / "configs/dis/predict.yaml")),
+                *("--ckpt_path", str(tmp_path / "run/checkpoints/last.ckpt")),
+                *("--data.root", str(tiny_set / "DIS-TE1"), "--trainer.accelerator", "cpu"),
+                *("--trainer.default_root_dir", str(tmp_path / "cut")),
+            ]
+        )
+    assert "DIS-TE1/im" in capsys.readouterr().err
+
+
+def test_testing_at_another_size_or_without_weights_is_noted(
+    write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config()
+    main(["fit", "--config", config])
+    main(["test", "--config", config, "--ckpt_path", "last"])
+    assert "note:" not in capsys.readouterr().err
+    main(["test", "--config", config, "--ckpt_path", "last", "--data.size", "40"])
+    assert "was trained at [32, 32]" in capsys.readouterr().err
+    main(["test", "--config", config])
+    assert "no --ckpt_path" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -146,6 +194,7 @@ def test_shipped_predict_takes_model_and_size_from_a_checkpoint_with_a_schedule(
         (["fit", "--config", "{config}", "--data.batch_size", "99"], ["99", "batch_size"]),
         (["fit", "--config", "missing.yaml"], ["missing.yaml"]),
         (["fitt", "--config", "{config}"], ["fitt"]),
+        (["fit", "--config", "{config}", "--trainer.max_step", "3"], ["trainer.max_step"]),
         (["test", "--config", "{config}", "--ckpt_path", "no.ckpt"], ["no.ckpt"]),
         (["fit", "--config", "{config}", "--trainer.accelerator", "cuda"], ["CUDA"]),
         (["test", "--config", "{config}", "--report.beside.a", "no.json"], ["no.json"]),

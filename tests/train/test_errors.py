@@ -13,7 +13,7 @@ def test_union_error_is_reduced_to_key_reasons_and_value() -> None:
     - Expected a <class 'NoneType'>
   Given value type: <class 'str'>
   Given value: abc"""
-    assert one_line(message) == "key 'size': Expected a int; Expected a tuple. Got abc"
+    assert one_line(message) == "key 'size': expected int; expected tuple. Got abc"
 
 
 def test_unknown_key_is_found_in_the_configuration_file(tmp_path: Path) -> None:
