@@ -73,6 +73,7 @@ def test_model_is_taken_from_the_checkpoint_where_no_config_names_one(
     assert (tmp_path / "bare/report/metrics.json").is_file()
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_width_is_one_line(
     write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_checkpoint_of_another_width_is_one_line(
     assert "size mismatch" in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_checkpoint_needs_no_file_that_its_network_started_from(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
@@ -99,6 +101,7 @@ def test_checkpoint_needs_no_file_that_its_network_started_from(
     assert (tmp_path / "bare/report/metrics.json").is_file()
 
 
+@pytest.mark.slow
 def test_trial_of_a_batch_leaves_trained_weights_alone(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
@@ -136,6 +139,7 @@ def test_shipped_predict_takes_model_and_size_from_a_checkpoint_with_a_schedule(
     assert len(list((tmp_path / "cut/predictions/cutouts").glob("*.png"))) == 5
 
 
+@pytest.mark.slow
 def test_predictions_of_another_checkpoint_are_not_taken_for_those_of_this_one(
     write_config: WriteConfig, tiny_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +159,7 @@ def test_predictions_of_another_checkpoint_are_not_taken_for_those_of_this_one(
     assert "holds predictions of another checkpoint" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_prediction_does_not_cut_out_masks(
     write_config: WriteConfig, tiny_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +176,7 @@ def test_prediction_does_not_cut_out_masks(
     assert "DIS-TE1/im" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_testing_at_another_size_or_without_weights_is_noted(
     write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -282,6 +288,7 @@ def test_mismatched_torchvision_is_named_with_the_cure_before_anything_else(tmp_
     assert len(process.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_true_bfloat16_trains_and_tests(write_config: WriteConfig) -> None:
     config = ["--config", write_config(), "--trainer.precision", "bf16-true"]
     main(["fit", *config])

@@ -78,6 +78,7 @@ def test_part_runs_a_batch(name: str, tmp_path: Path) -> None:
             *("fit", "--config", QUICKSTART, "--config", str(OVERLAYS / "quickstart.yaml")),
             *("--config", str(CONFIGS / name), *flags.get(name, [])),
             *("--trainer.max_steps", "1", "--trainer.val_check_interval", "1"),
+            *("--trainer.log_every_n_steps", "1"),
             *("--trainer.default_root_dir", str(tmp_path / "run")),
             *("--data.root", str(tmp_path / "made"), "--data.cache", str(tmp_path / "cache")),
         ]

@@ -38,6 +38,7 @@ def undisturbed(write_config: WriteConfig, tmp_path: Path) -> dict[str, str]:
     return steps
 
 
+@pytest.mark.slow
 def test_continued_run_meets_the_same_ids_and_losses(
     undisturbed: dict[str, str], write_config: WriteConfig, tmp_path: Path
 ) -> None:
