@@ -1,6 +1,7 @@
 """The command line: LightningCLI in subclass mode, with our defaults and one-line errors."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.progress import StepProgressBar
@@ -35,7 +37,8 @@ def main(args: list[str] | None = None) -> None:
 
     Raises:
         SystemExit: With 2 and one line on stderr, for a mistake that the user can cure;
-            ``SEGFOUNDRY_TRACEBACK=1`` in the environment shows the traceback instead.
+            ``SEGFOUNDRY_TRACEBACK=1`` in the environment shows the traceback instead. With 143
+            where SIGTERM ended the run.
     """
     ignore_expected_warnings()
     try:
@@ -54,6 +57,9 @@ def main(args: list[str] | None = None) -> None:
             trainer_defaults={"use_distributed_sampler": False, "default_root_dir": "runs/default"},
             args=args,
         )
+    except SIGTERMException:
+        # Lightning ends such a run with 0, like a finished one; a job's script must know better
+        raise SystemExit(128 + signal.SIGTERM) from None
     except UsageError as error:
         fail(one_line(error.message, sys.argv if args is None else args))
     except (*USER_ERRORS, RuntimeError) as error:
