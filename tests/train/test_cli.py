@@ -47,6 +47,8 @@ def test_second_fit_into_the_same_folder_is_allowed(write_config: WriteConfig) -
     config = write_config()
     main(["fit", "--config", config])
     main(["fit", "--config", config, "--trainer.max_steps", "7", "--ckpt_path", "last"])
+    last = Path(config).parent / "run/checkpoints/last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 7
 
 
 def test_yaml_and_flags_win_over_what_the_checkpoint_remembers(
@@ -289,10 +291,13 @@ def test_mismatched_torchvision_is_named_with_the_cure_before_anything_else(tmp_
 
 
 @pytest.mark.slow
-def test_true_bfloat16_trains_and_tests(write_config: WriteConfig) -> None:
+def test_true_bfloat16_trains_and_tests(write_config: WriteConfig, tmp_path: Path) -> None:
     config = ["--config", write_config(), "--trainer.precision", "bf16-true"]
     main(["fit", *config])
     main(["test", *config, "--ckpt_path", "last"])
+    weights = load_file(tmp_path / "run/weights.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.bfloat16}
+    assert (tmp_path / "run/report/index.html").is_file()
 
 
 def test_images_fewer_than_processes_are_refused(tiny_set: Path) -> None:

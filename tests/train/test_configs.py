@@ -62,6 +62,7 @@ def test_experiment_runs_a_batch(name: str, tiny_set: Path, tmp_path: Path) -> N
         *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path)),
         *("--data.root", str(root), "--data.cache", str(tmp_path / "cache")),
     )
+    assert (tmp_path / "cache" / "checked.json").is_file()  # the tiny set was read, not another
 
 
 @pytest.mark.slow
