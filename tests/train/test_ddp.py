@@ -102,14 +102,15 @@ def test_two_processes_are_one(
         torch.testing.assert_close(found[key], value, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("launch", [lightning, two_agents])
 def test_two_processes_test_each_photo_once_and_get_the_same_digits(
-    write_config: WriteConfig, tmp_path: Path
+    launch: Callable[[list[str]], None], write_config: WriteConfig, tmp_path: Path
 ) -> None:
     config = write_config(without_noise)
     main(["fit", "--config", config])
     checkpoint = ["--config", config, "--ckpt_path", str(tmp_path / "run/checkpoints/last.ckpt")]
     main(["test", *checkpoint, "--trainer.default_root_dir", str(tmp_path / "one")])
-    lightning(
+    launch(
         [
             *("test", *checkpoint, "--config", DDP, "--trainer.accelerator", "cpu"),
             *("--trainer.default_root_dir", str(tmp_path / "two")),
