@@ -1,0 +1,91 @@
+"""What several reports have in common: images of the same truth, and measures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from callbacks.compare_runs import NUM_SHOWN, ComparisonError, RunReport, values_of
+from metrics.measures import MEASURES, OF_THE_SET, Measure
+
+
+def common_ids(reports: Sequence[RunReport], *, common: bool) -> tuple[list[str], list[str]]:
+    """Return the ids that every report holds, sorted, and a note if any image was left out.
+
+    Args:
+        reports: At least one.
+        common: Leave out images that some report lacks.
+
+    Raises:
+        ComparisonError: If the reports hold other images and `common` is false, or none is shared.
+    """
+    first = reports[0]
+    shared = set(first.row_of).intersection(*(report.row_of for report in reports))
+    differing = next((r for r in reports if r.row_of.keys() != first.row_of.keys()), None)
+    if differing is None:
+        return sorted(shared), []
+    if not common:
+        raise ComparisonError(
+            f"{first.path} and {differing.path} were not tested on the same images: "
+            f"{_only_in(first, differing)}, {_only_in(differing, first)}: "
+            "test both on one split, or give --common"
+        )
+    if not shared:
+        raise ComparisonError("no image is in all runs: test them on the same split")
+    most = max(len(report.row_of) for report in reports)
+    return sorted(shared), [
+        f"only the {len(shared):,} images that all runs have are compared; a run has up to {most:,}"
+    ]
+
+
+def refuse_other_sizes(reports: Sequence[RunReport], ids: Sequence[str]) -> None:
+    """Check that each image has a truth of one size in all reports.
+
+    Raises:
+        ComparisonError: If one has not: scores against two truths cannot be compared.
+    """
+    first = reports[0]
+    for report in reports[1:]:
+        other = [id for id in ids if report.size_of[id] != first.size_of[id]]
+        if other:
+            (height, width), (h, w) = first.size_of[other[0]], report.size_of[other[0]]
+            raise ComparisonError(
+                f"{len(other)} truths differ in size, so they are not the same: {other[0]} is "
+                f"{width} x {height} in {first.path} and {w} x {h} in {report.path}: "
+                "test both on one split"
+            )
+
+
+def common_measures(
+    reports: Sequence[RunReport], ids: Sequence[str]
+) -> tuple[list[Measure], list[str]]:
+    """Return the measures that every report has, and a note on each of the others.
+
+    Raises:
+        ComparisonError: If there is none.
+    """
+    compared, notes = [], []
+    for measure in MEASURES:
+        reason = next((r for r in (_lack(report, ids, measure) for report in reports) if r), None)
+        if reason is None:
+            compared.append(measure)
+        else:
+            notes.append(f"{measure.title} is not compared: {reason}")
+    if not compared:
+        raise ComparisonError("the reports have no measure in common: test the runs again")
+    return compared, notes
+
+
+def _only_in(report: RunReport, other: RunReport) -> str:
+    only = sorted(report.row_of.keys() - other.row_of.keys())
+    shown = ", ".join(only[:NUM_SHOWN]) + (", ..." if len(only) > NUM_SHOWN else "")
+    return f"{len(only)} only in {report.path}" + (f" ({shown})" if only else "")
+
+
+def _lack(report: RunReport, ids: Sequence[str], measure: Measure) -> str | None:
+    if measure.key in OF_THE_SET:
+        lacks = OF_THE_SET[measure.key] not in report.curve_names
+        return f"{report.path} has no such curves" if lacks else None
+    if measure.key not in report.values:
+        return f"{report.path} does not have it"
+    num = int((~np.isfinite(values_of(report, ids, measure.key))).sum())
+    return f"{num} images of {report.path} have no number" if num else None

@@ -1,0 +1,139 @@
+"""Plots of a comparison, in the colours of the page around them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from callbacks.compare_content import Against, Comparison, verdict
+from callbacks.report_plots import DARK, LIGHT, Theme
+from metrics.measures import Measure
+
+_COLUMNS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One plot in both themes, as PNG."""
+
+    light: bytes
+    dark: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plots:
+    """All plots of a comparison."""
+
+    forest: Picture
+    scatters: Sequence[Picture]
+    """One per method beside the baseline; none if the reports have no scores of single images."""
+
+
+def draw_plots(comparison: Comparison) -> Plots:
+    """Draw every plot once, for the page and for the files beside it."""
+    return Plots(
+        forest=Picture(light=forest_plot(comparison, LIGHT), dark=forest_plot(comparison, DARK)),
+        scatters=[
+            Picture(
+                light=scatter_plot(comparison, against, LIGHT),
+                dark=scatter_plot(comparison, against, DARK),
+            )
+            for against in comparison.others
+            if len(against.result.per_image)
+        ],
+    )
+
+
+def forest_plot(comparison: Comparison, theme: Theme) -> bytes:
+    """Return a PNG with a panel per measure: each method's difference and interval.
+
+    Better is right in every panel. The band around 0 is what the data cannot tell apart.
+    """
+    lines = math.ceil(len(comparison.measures) / _COLUMNS)
+    height = 0.75 + 0.34 * len(comparison.others)
+    figure = _figure(theme, (10.2, lines * height))
+    panels = figure.subplots(lines, _COLUMNS, squeeze=False, sharey=True)
+    for axes in panels.flat:
+        axes.set_visible(False)
+    for axes, measure in zip(panels.flat, comparison.measures, strict=False):
+        axes.set_visible(True)
+        _style(axes, theme, measure.title)
+        for place, against in enumerate(comparison.others):
+            _draw_interval(axes, place, measure=measure, against=against, theme=theme)
+        axes.axvline(0, color=theme.muted, linewidth=1)
+        names = [against.result.method.name for against in comparison.others]
+        # a name is no formula
+        axes.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        if not measure.higher_is_better:
+            axes.invert_xaxis()
+    return _png(figure)
+
+
+def scatter_plot(comparison: Comparison, against: Against, theme: Theme) -> bytes:
+    """Return a PNG with a point per image: mean F of the method over that of the baseline."""
+    figure = _figure(theme, (5.2, 5.0))
+    axes = figure.add_subplot()
+    name, baseline = against.result.method.name, comparison.baseline.method.name
+    _style(axes, theme, "Mean F of each image")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.set_xlabel(baseline, color=theme.muted, parse_math=False)
+    axes.set_ylabel(name, color=theme.muted, parse_math=False)
+    axes.grid(color=theme.grid, linewidth=0.8)
+    axes.plot([0, 1], [0, 1], color=theme.muted, linewidth=1)
+    num = len(comparison.ids)
+    axes.scatter(
+        comparison.baseline.per_image,
+        against.result.per_image,
+        s=14 if num < 500 else 7,
+        alpha=0.6 if num < 500 else 0.3,
+        color=theme.accent,
+        linewidths=0,
+    )
+    change = against.result.per_image - comparison.baseline.per_image
+    for x, y, ha, text in (
+        (0.03, 0.96, "left", f"better with {name}: {int((change > 0).sum()):,}"),
+        (0.97, 0.03, "right", f"worse: {int((change < 0).sum()):,}"),
+    ):
+        axes.text(x, y, text, color=theme.text, fontsize=9, ha=ha, parse_math=False)
+    return _png(figure)
+
+
+def _draw_interval(
+    axes: Axes, place: int, *, measure: Measure, against: Against, theme: Theme
+) -> None:
+    found = against.intervals[measure.key]
+    colours = {"better": theme.accent, "worse": theme.others[0]}
+    colour = colours.get(verdict(measure, found), theme.muted)
+    band = Rectangle(
+        (-found.detectable, place - 0.32), 2 * found.detectable, 0.64, color=theme.grid, zorder=0
+    )
+    axes.add_patch(band)
+    axes.plot([found.low, found.high], [place, place], color=colour, linewidth=2.2)
+    axes.plot(found.difference, place, "o", color=colour, markersize=5)
+
+
+def _figure(theme: Theme, size: tuple[float, float]) -> Figure:
+    figure = Figure(figsize=size, dpi=160, layout="constrained", facecolor=theme.background)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _style(axes: Axes, theme: Theme, title: str) -> None:
+    axes.set_facecolor(theme.background)
+    axes.set_title(title, loc="left", color=theme.text, fontsize=10, fontweight="bold")
+    axes.tick_params(colors=theme.muted, length=0, labelsize=8)
+    axes.spines[:].set_visible(False)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
+    return buffer.getvalue()
