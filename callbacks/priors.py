@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from metrics.measures import PIXELWISE
 from metrics.quantise import resize, to_uint8
 from metrics.scores import ImageScores, image_scores
 
@@ -30,7 +31,7 @@ def centre_prior(size: tuple[int, int]) -> Tensor:
 def score_priors(
     mean_mask: Tensor | None, truth: Tensor, weight: Tensor | None
 ) -> dict[str, ImageScores]:
-    """Score the priors on one image, exactly as a network's map is scored.
+    """Score the priors on one image as a network's map is scored, by the pixelwise measures.
 
     Args:
         mean_mask: ``(H, W)`` float in [0, 1], resized to the truth. None leaves that prior out.
@@ -45,6 +46,8 @@ def score_priors(
     if mean_mask is not None:
         maps = {MEAN_MASK: resize(mean_mask, size), **maps}
     return {
-        name: image_scores(to_uint8(probabilities).to(truth.device), truth, weight)
+        name: image_scores(
+            to_uint8(probabilities).to(truth.device), truth, weight, measures=PIXELWISE
+        )
         for name, probabilities in maps.items()
     }

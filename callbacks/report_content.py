@@ -11,7 +11,8 @@ from callbacks.beside import ALL, Values
 from callbacks.priors import CENTRE, CENTRE_SIGMA, MEAN_MASK
 from callbacks.reports_data import Problem
 from callbacks.thumbnails import Thumbnails
-from metrics.scores import ImageScores, SetScores, set_scores
+from metrics.scores import ImageScores
+from metrics.set_scores import SetScores, set_scores
 
 THIS_RUN = "this run"
 
@@ -152,7 +153,7 @@ def choose_examples(rows: Sequence[Row], num: int) -> dict[str, list[Row]]:
         rows: Any number.
         num: At most so many per grid; a third of the images where there are few.
     """
-    ranked = sorted(rows, key=lambda row: (row.scores.mean_f, row.id))
+    ranked = sorted(rows, key=lambda row: (row.scores.values["mean_f"], row.id))
     num = min(num, -(-len(ranked) // 3))
     middle = max(0, (len(ranked) - num) // 2)
     worst = ranked[:num]

@@ -57,6 +57,6 @@ def _csv(rows: Sequence[Row]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(["id", "subset", "class_name", "height", "width", *PER_IMAGE])
     for row in rows:
-        numbers = [getattr(row.scores, key) for key in PER_IMAGE]
+        numbers = [row.scores.values[key] for key in PER_IMAGE]
         writer.writerow([row.id, row.subset, row.class_name, *row.size, *numbers])
     return text.getvalue().encode()

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from callbacks.beside import ALL
 from callbacks.report_content import Content
 from callbacks.report_plots import DARK, LIGHT, f_plot, precision_recall_plot
-from metrics.scores import MEASURES, Measure
+from metrics.measures import MEASURES, Measure
 
 READING_ORDER = ("max_f", "mean_f", "adaptive_f", "mae")
 """Keys of the figures at the top and of the tables' columns; the first is shown in large type."""
@@ -58,9 +58,9 @@ def _best(content: Content) -> dict[str, float]:
     """Return the best value of each measure among the contenders, over the whole set."""
     return {
         m.key: (max if m.higher_is_better else min)(
-            c.values[ALL][m.key] for c in content.contenders
+            c.values[ALL][m.key] for c in content.contenders if m.key in c.values[ALL]
         )
-        for m in MEASURES
+        for m in in_order_of_reading()
     }
 
 

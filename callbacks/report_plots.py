@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from callbacks.beside import ALL
 from callbacks.report_content import THIS_RUN, Content, Example
 from callbacks.thumbnails import decode
-from metrics.scores import SetScores
+from metrics.set_scores import SetScores
 
 Values = NDArray[np.float64]
 
@@ -56,7 +56,9 @@ def precision_recall_plot(content: Content, theme: Theme) -> bytes:
     """Return a PNG of mean precision over mean recall, one point per threshold."""
     figure, axes = _axes(theme, "Precision and recall", "recall", "precision")
     for name, scores, style in _lines(content, theme):
-        axes.add_line(style.line(scores.recall.numpy(), scores.precision.numpy(), name))
+        axes.add_line(
+            style.line(scores.curves["recall"].numpy(), scores.curves["precision"].numpy(), name)
+        )
     _legend(axes, theme)
     return _png(figure)
 
@@ -65,8 +67,8 @@ def f_plot(content: Content, theme: Theme) -> bytes:
     """Return a PNG of the mean F curve over the threshold, with its maximum marked."""
     figure, axes = _axes(theme, "F over the threshold", "threshold", "mean F of the images")
     for name, scores, style in _lines(content, theme):
-        axes.add_line(style.line(THRESHOLDS, scores.f.numpy(), name))
-    f = content.scores[ALL].f
+        axes.add_line(style.line(THRESHOLDS, scores.curves["f"].numpy(), name))
+    f = content.scores[ALL].curves["f"]
     best = int(f.argmax())
     axes.plot(THRESHOLDS[best], f[best], "o", color=theme.accent, markersize=6)
     axes.annotate(
@@ -91,8 +93,9 @@ def grid_picture(examples: Sequence[Example]) -> bytes:
     lines = figure.add_gridspec(len(examples), 4, height_ratios=heights)
     for line, example in enumerate(examples):
         pictures, row = example.pictures, example.row
+        mean_f, mae = row.scores.values["mean_f"], row.scores.values["mae"]
         columns = {
-            f"{row.id}\nmean F {row.scores.mean_f:.3f}, MAE {row.scores.mae:.3f}": pictures.photo,
+            f"{row.id}\nmean F {mean_f:.3f}, MAE {mae:.3f}": pictures.photo,
             "truth": pictures.truth,
             "prediction": pictures.prediction,
             "error (blue missed, orange extra)": pictures.error,

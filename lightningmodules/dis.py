@@ -14,6 +14,7 @@ from datamodules.seeds import seed_for
 from lightningmodules.losses import Loss
 from lightningmodules.schedules import Schedule
 from metrics.dis import DISMetrics
+from metrics.measures import PIXELWISE
 from metrics.quantise import to_truth_size
 from metrics.scores import Evaluated
 from networks.outputs import Outputs
@@ -59,7 +60,8 @@ class DIS(LightningModule):
         self.max_steps = max_steps
         self.channels_last = channels_last
         self.seed = seed
-        self.val_metrics = DISMetrics()
+        # while training, what costs next to nothing; the whole list in the test
+        self.val_metrics = DISMetrics(PIXELWISE)
         self.test_metrics = DISMetrics()
         if compile:
             self.net.compile()

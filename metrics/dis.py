@@ -1,19 +1,34 @@
 """The metrics of dichotomous image segmentation as one torchmetrics class."""
 
+import os
+from collections.abc import Set
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from metrics.fixed_point import fixed_mean, to_fixed
+from metrics.measures import ALL_MEASURES, CURVES
 from metrics.scores import ImageScores, image_scores
+from metrics.set_scores import SetScores, Sums, mean_of, summed_keys, sums_of
 
 
 class DISMetrics(Metric):
     """Means over the images of a test set, the same digits for any number of processes.
 
-    One class instead of one a metric, because all of them are functions of one histogram that is
-    counted once. States are integer sums (`metrics.fixed_point`), so it does not matter which
-    process saw which image, nor in which order.
+    One class instead of one a metric, because most of them are functions of one histogram that is
+    counted once; `measures` chooses. States are integer sums (`metrics.fixed_point`), so it does
+    not matter which process saw which image, nor in which order.
+
+    Args:
+        measures: Keys of `metrics.measures.MEASURES` to compute. The pixelwise ones always come,
+            for they cost next to nothing; `metrics.measures.PIXELWISE` are those alone.
+        variants: Whether `compute` adds the other definitions of the literature,
+            `metrics.measures.VARIANTS`.
+        num_threads: Images scored at once. None: one a processor core this process may use.
+
+    Raises:
+        ValueError: If a key is unknown.
     """
 
     full_state_update = False
@@ -21,19 +36,34 @@ class DISMetrics(Metric):
     higher_is_better = None
 
     num_images: Tensor
-    mae: Tensor
-    adaptive_f: Tensor
-    f: Tensor
+    values: Tensor
+    curves: Tensor
+    found: Tensor
     latest: list[ImageScores]
     """Scores of the images of the last `update`, for whoever lists them image by image."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        measures: Set[str] = ALL_MEASURES,
+        *,
+        variants: bool = False,
+        num_threads: int | None = None,
+    ) -> None:
         super().__init__()
-        zero = torch.zeros((), dtype=torch.int64)
-        self.add_state("num_images", zero.clone(), dist_reduce_fx="sum")
-        self.add_state("mae", zero.clone(), dist_reduce_fx="sum")
-        self.add_state("adaptive_f", zero.clone(), dist_reduce_fx="sum")
-        self.add_state("f", torch.zeros(256, dtype=torch.int64), dist_reduce_fx="sum")
+        if unknown := sorted(measures - ALL_MEASURES):
+            raise ValueError(f"no such measures: {unknown}: take from {sorted(ALL_MEASURES)}")
+        self.measures = frozenset(measures)
+        self.variants = variants
+        self.num_threads = num_threads
+        self.keys = summed_keys(measures)
+        shapes = {
+            "num_images": (),
+            "values": (len(self.keys),),
+            "curves": (len(CURVES), 256),
+            "found": (2, 256),
+        }
+        for name, shape in shapes.items():
+            self.add_state(name, torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum")
         self.latest = []
 
     def update(
@@ -49,22 +79,43 @@ class DISMetrics(Metric):
         Raises:
             ValueError: If the lists differ in length, or a map and its truth in size.
         """
-        self.latest = [
-            image_scores(prediction, truth, weight)
-            for prediction, truth, weight in zip(maps, truths, weights, strict=True)
-        ]
-        for scores in self.latest:
-            self.num_images += 1
-            self.mae += to_fixed(torch.tensor(scores.mae, dtype=torch.float64))
-            self.adaptive_f += to_fixed(torch.tensor(scores.adaptive_f, dtype=torch.float64))
-            self.f += to_fixed(scores.f).to(self.f.device)
+        triples = list(zip(maps, truths, weights, strict=True))
+        # threads, since the compiled loops release the interpreter
+        with ThreadPoolExecutor(self.num_threads or _cores()) as pool:
+            self.latest = list(pool.map(self._score, triples))
+        sums = sums_of(self.latest, self.keys)
+        self.num_images += sums.num_images.to(self.num_images.device)
+        self.values += sums.values.to(self.values.device)
+        self.curves += sums.curves.to(self.curves.device)
+        self.found += sums.found.to(self.found.device)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the numbers of `metrics.scores.MEASURES` as ``()`` float64; NaN without images."""
-        f = fixed_mean(self.f, self.num_images)
+        """Return the numbers of the measures as ``()`` float64 by key; NaN without images."""
+        scores = self.scores()
+        numbers = scores.values() | (scores.variants() if self.variants else {})
+        device = self.values.device
         return {
-            "mae": fixed_mean(self.mae, self.num_images),
-            "max_f": f.max(),
-            "mean_f": f.mean(),
-            "adaptive_f": fixed_mean(self.adaptive_f, self.num_images),
+            key: torch.tensor(number, dtype=torch.float64, device=device)
+            for key, number in numbers.items()
         }
+
+    def scores(self) -> SetScores:
+        """Return numbers and mean curves (precision, recall, F, E, IoU, Dice) of this process."""
+        sums = Sums(
+            num_images=self.num_images.cpu(),
+            values=self.values.cpu(),
+            curves=self.curves.cpu(),
+            found=self.found.cpu(),
+        )
+        return mean_of(sums, self.keys)
+
+    def _score(self, triple: tuple[Tensor, Tensor, Tensor | None]) -> ImageScores:
+        return image_scores(*triple, measures=self.measures)
+
+
+def _cores() -> int:
+    """Return this process's share of the cores it may run on, beside the other processes here."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # torchrun sets the first; Lightning's launcher and SLURM's tasks only the second
+    processes = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("WORLD_SIZE") or "1"
+    return max(1, (allowed or 1) // int(processes))

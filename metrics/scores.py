@@ -1,83 +1,41 @@
-"""Scores of one image and of a set of images.
+"""Scores of one image: every measure by its key, and the curves some of them are read from.
 
-The keys and their order are the same in logs, tables and files: `MEASURES`. A further metric is one
-field of `ImageScores`, one of `SetScores` and one line of `MEASURES`.
+A further measure is a line of `metrics.measures.MEASURES` and one of `image_scores`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from metrics.f_measure import adaptive_f, f_curves
-from metrics.fixed_point import fixed_mean, to_fixed
-from metrics.histogram import joint_histogram, without_ignored
-from metrics.mae import mean_absolute_error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """One number that a set of images is judged by."""
-
-    key: str
-    """Name in logs and files."""
-    title: str
-    """Name in tables."""
-    higher_is_better: bool
-
-
-MEASURES = (
-    Measure(key="mae", title="MAE", higher_is_better=False),
-    Measure(key="max_f", title="max F", higher_is_better=True),
-    Measure(key="mean_f", title="mean F", higher_is_better=True),
-    Measure(key="adaptive_f", title="adaptive F", higher_is_better=True),
+from metrics.adaptive import found_adaptively
+from metrics.e_measure import e_measure
+from metrics.f_measure import f_curves
+from metrics.histogram import (
+    HALF,
+    Quadrants,
+    joint_histogram,
+    positives,
+    stretched,
+    without_ignored,
 )
+from metrics.mae import mean_absolute_error
+from metrics.measures import ALL_MEASURES, MEASURES
+from metrics.overlap import dice, iou
+from metrics.s_measure import s_measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageScores:
-    """Scores of one image. Curves are ``(256,)`` float64 on the CPU, element t at t / 255."""
+    """Scores of one image."""
 
-    mae: float
-    adaptive_f: float
-    precision: Tensor
-    recall: Tensor
-    f: Tensor
-
-    @property
-    def mean_f(self) -> float:
-        """Mean of the F curve."""
-        return float(self.f.mean())
-
-
-def image_scores(prediction: Tensor, truth: Tensor, weight: Tensor | None) -> ImageScores:
-    """Score one map at the size of its truth, on whatever device both are.
-
-    Args:
-        prediction: ``(h, w)`` uint8, 255 certainly foreground.
-        truth: ``(h, w)`` uint8, foreground above 128.
-        weight: ``(h, w)`` uint8; where it is 0 the prediction takes the truth's value. None: every
-            pixel counts.
-
-    Raises:
-        ValueError: If sizes or dtypes do not fit.
-
-    Example:
-        >>> truth = torch.tensor([[0, 255]], dtype=torch.uint8)
-        >>> image_scores(truth, truth, None).mae
-        0.0
-    """
-    scored = without_ignored(prediction, truth, weight)
-    histogram = joint_histogram(scored, truth)
-    curves = f_curves(histogram)
-    return ImageScores(
-        mae=mean_absolute_error(histogram),
-        adaptive_f=adaptive_f(histogram, scored),
-        precision=curves.precision,
-        recall=curves.recall,
-        f=curves.f,
-    )
+    values: dict[str, float]
+    """By key, in the order of `MEASURES`: those that were asked for and that one image has."""
+    curves: dict[str, Tensor]
+    """``(256,)`` float64 on the CPU by the names of `CURVES`, element t at threshold t / 255."""
+    found: Tensor
+    """``(2, 256)`` int64 on the CPU: false and true positives at the same thresholds. At 0
+    everything is found, so ``found[1, 0]`` is the size of the object in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,39 +47,71 @@ class Evaluated:
     scores: list[ImageScores]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SetScores:
-    """Scores of a set of images: means over the images. Curves as in `ImageScores`."""
+def image_scores(
+    prediction: Tensor,
+    truth: Tensor,
+    weight: Tensor | None,
+    *,
+    measures: Set[str] = ALL_MEASURES,
+) -> ImageScores:
+    """Score one map at the size of its truth, on whatever device both are.
 
-    num_images: int
-    mae: float
-    adaptive_f: float
-    precision: Tensor
-    recall: Tensor
-    f: Tensor
+    Args:
+        prediction: ``(h, w)`` uint8, 255 certainly foreground.
+        truth: ``(h, w)`` uint8, foreground above 128.
+        weight: ``(h, w)`` uint8; where it is 0 the prediction takes the truth's value. None: every
+            pixel counts.
+        measures: Keys of `MEASURES`. The pixelwise ones come together, from one histogram that is
+            counted on the arguments' device; each other is computed on the CPU, if asked for.
 
-    def values(self) -> dict[str, float]:
-        """Return the number of every `Measure` by its key."""
-        return {
-            "mae": self.mae,
-            "max_f": float(self.f.max()),
-            "mean_f": float(self.f.mean()),
-            "adaptive_f": self.adaptive_f,
-        }
+    Raises:
+        ValueError: If sizes or dtypes do not fit.
 
-
-def set_scores(scores: Sequence[ImageScores]) -> SetScores:
-    """Average the scores of at least one image; the order of the images changes no digit."""
-    num = torch.tensor(len(scores))
-
-    def mean(values: list[Tensor]) -> Tensor:
-        return fixed_mean(to_fixed(torch.stack(values)).sum(0), num)
-
-    return SetScores(
-        num_images=len(scores),
-        mae=float(mean([torch.tensor(s.mae, dtype=torch.float64) for s in scores])),
-        adaptive_f=float(mean([torch.tensor(s.adaptive_f, dtype=torch.float64) for s in scores])),
-        precision=mean([s.precision for s in scores]),
-        recall=mean([s.recall for s in scores]),
-        f=mean([s.f for s in scores]),
+    Example:
+        >>> truth = torch.tensor([[0, 255]], dtype=torch.uint8)
+        >>> image_scores(truth, truth, None).values["mae"]
+        0.0
+    """
+    scored = without_ignored(prediction, truth, weight)
+    quadrants = joint_histogram(scored, truth)
+    found = positives(quadrants.histogram)
+    curves = _curves(found, quadrants)
+    values = _pixelwise(scored, quadrants, curves)
+    return ImageScores(
+        values={m.key: values[m.key] for m in MEASURES if m.key in values},
+        curves=curves,
+        found=found,
     )
+
+
+def _curves(found: Tensor, quadrants: Quadrants) -> dict[str, Tensor]:
+    h, w = quadrants.size
+    of_f = f_curves(found, found[1, 0])
+    return {
+        "precision": of_f.precision,
+        "recall": of_f.recall,
+        "f": of_f.f,
+        "e": e_measure(found, found[1, 0], h * w),
+        "iou": iou(found, found[1, 0]),
+        "dice": dice(found, found[1, 0]),
+    }
+
+
+def _pixelwise(
+    prediction: Tensor, quadrants: Quadrants, curves: dict[str, Tensor]
+) -> dict[str, float]:
+    h, w = quadrants.size
+    histogram = quadrants.histogram
+    adaptive = found_adaptively(histogram, prediction)
+    half = histogram[:, stretched(histogram) > HALF].sum(1)
+    num_foreground = histogram[1].sum()
+    return {
+        "mae": mean_absolute_error(histogram),
+        "mean_f": float(curves["f"].mean()),
+        "adaptive_f": float(f_curves(adaptive, num_foreground).f),
+        "s": s_measure(quadrants),
+        "mean_e": float(curves["e"].mean()),
+        "adaptive_e": float(e_measure(adaptive, num_foreground, h * w)),
+        "iou": float(iou(half, num_foreground)),
+        "dice": float(dice(half, num_foreground)),
+    }

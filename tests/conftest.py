@@ -7,11 +7,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 WIDTH, HEIGHT = 48, 40
 
 # Tensors of tests are tiny: a second thread waits more than it works.
 torch.set_num_threads(1)
+
+# The first call of a compiled loop compiles it; how long a test takes is no property of the code.
+settings.register_profile("segfoundry", deadline=None)
+settings.load_profile("segfoundry")
 
 
 @pytest.fixture(autouse=True)

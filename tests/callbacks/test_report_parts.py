@@ -31,7 +31,7 @@ def test_priors_are_scored_like_any_map() -> None:
     scores = score_priors(mean_mask, truth, None)
     expected = image_scores(to_uint8(resize(mean_mask, (20, 30))), truth, None)
     assert list(scores) == [MEAN_MASK, CENTRE]
-    assert torch.equal(scores[MEAN_MASK].f, expected.f)
+    assert torch.equal(scores[MEAN_MASK].curves["f"], expected.curves["f"])
 
 
 def test_error_picture_tells_missed_from_extra_and_hides_ignored() -> None:
@@ -90,10 +90,10 @@ def test_examples_are_ordered_and_never_repeat(num: int) -> None:
     grids = choose_examples(made, 4)
     shown = [row for grid in grids.values() for row in grid]
     assert len({row.id for row in shown}) == len(shown) == min(num, 3 * min(4, -(-num // 3)))
-    f = [row.scores.mean_f for row in made]
-    assert grids["worst"][0].scores.mean_f == min(f)
+    f = [row.scores.values["mean_f"] for row in made]
+    assert grids["worst"][0].scores.values["mean_f"] == min(f)
     if num > 1:
-        assert grids["best"][0].scores.mean_f == max(f)
+        assert grids["best"][0].scores.values["mean_f"] == max(f)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from metrics.dis import DISMetrics
-from metrics.scores import set_scores
+from metrics.measures import PIXELWISE
+from metrics.set_scores import set_scores
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +46,46 @@ def test_the_numbers_are_those_of_the_set() -> None:
     metric.update(list(maps), list(truths), [None] * 5)
     computed = {key: float(value) for key, value in metric.compute().items()}
     assert computed == set_scores(metric.latest).values()
+
+
+def test_variants_are_added_on_request() -> None:
+    prediction, truth = pair(0)
+    metric = DISMetrics(variants=True)
+    metric.update([prediction], [truth], [None])
+    computed = {key: float(value) for key, value in metric.compute().items()}
+    expected = set_scores(metric.latest)
+    assert computed == expected.values() | expected.variants()
+
+
+def test_the_pixelwise_measures_can_be_had_alone() -> None:
+    prediction, truth = pair(0)
+    metric = DISMetrics(PIXELWISE)
+    metric.update([prediction], [truth], [None])
+    whole = metrics_of(range(1)).compute()
+    assert metric.compute() == {key: whole[key] for key in whole if key in PIXELWISE}
+
+
+def test_an_unknown_measure_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\['fmax'\]: take from"):
+        DISMetrics({"fmax"})
+
+
+def test_threads_change_no_digit() -> None:
+    maps, truths = zip(*(pair(index) for index in range(9)), strict=True)
+    results = []
+    for num_threads in (1, 4):
+        metric = DISMetrics(num_threads=num_threads)
+        metric.update(list(maps), list(truths), [None] * 9)
+        results.append(metric.compute())
+    assert results[0] == results[1]
+
+
+def test_no_image_gives_no_number() -> None:
+    metric = DISMetrics()
+    metric.update([], [], [])
+    with pytest.warns(UserWarning, match="compute"):  # torchmetrics' own, after reset
+        computed = DISMetrics().compute()
+    assert all(value.isnan() for value in computed.values())
 
 
 def test_weights_reach_the_scores() -> None:
