@@ -201,3 +201,9 @@ def _print(content: Content, folder: Path) -> None:
     console.print(table)
     # soft_wrap: a path that is cut into lines cannot be copied
     console.print(f"report: {folder / 'index.html'}", soft_wrap=True, markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    from callbacks.compare import main
+
+    raise SystemExit(main())
