@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics.contours import contours_of
+
 Mask = NDArray[np.bool_]
 
 SPECK_SHARE = 2e-5
@@ -48,27 +50,30 @@ def betti_numbers(mask: Mask, *, speck_share: float = SPECK_SHARE) -> BettiNumbe
         >>> betti_numbers(np.pad(np.zeros((3, 3), bool), 2, constant_values=True))
         BettiNumbers(components=1, holes=1)
     """
-    height, width = mask.shape
-    least = speck_share * height * width
-    parts = _regions(mask, connectivity=8)
-    gaps = _regions(~mask, connectivity=4)
-    right = gaps[:, cv2.CC_STAT_LEFT] + gaps[:, cv2.CC_STAT_WIDTH]
-    bottom = gaps[:, cv2.CC_STAT_TOP] + gaps[:, cv2.CC_STAT_HEIGHT]
-    shut_off = (
-        (gaps[:, cv2.CC_STAT_LEFT] > 0)
-        & (gaps[:, cv2.CC_STAT_TOP] > 0)
-        & (right < width)
-        & (bottom < height)
-    )
+    contours, holders = contours_of(mask)
+    is_hole, areas = _areas(contours, holders)
+    counted = areas >= speck_share * mask.size
     return BettiNumbers(
-        components=int((parts[:, cv2.CC_STAT_AREA] >= least).sum()),
-        holes=int((gaps[shut_off, cv2.CC_STAT_AREA] >= least).sum()),
+        components=int((counted & ~is_hole).sum()), holes=int((counted & is_hole).sum())
     )
 
 
-def _regions(mask: Mask, *, connectivity: int) -> NDArray[np.int32]:
-    """Return box and area of each connected region, ``(regions, 5)``, without the background."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(
-        mask.view(np.uint8), connectivity=connectivity, ltype=cv2.CV_32S
-    )
-    return np.asarray(stats[1:], np.int32)
+def _areas(
+    contours: list[NDArray[np.int32]], holders: NDArray[np.int32]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return which contours are of holes, and the area of each part and hole in pixels.
+
+    By Pick's theorem a polygon with vertices on pixels, of area A and with B pixels on its
+    boundary, has ``A + B / 2 + 1`` pixels within and on it and ``A - B / 2 + 1`` within. It holds
+    for curves that touch themselves if pixels count as often as they are passed. What lies inside a
+    part (holes) or a hole (parts) is taken away. Ten times as fast as labelling the pixels, since
+    only the contours are visited.
+    """
+    signed = np.array([cv2.contourArea(chain, oriented=True) for chain in contours])
+    passed = np.array([len(chain) if len(chain) > 1 else 0 for chain in contours])
+    is_hole = signed > 0  # a hole has at least a pixel, so its contour encloses 2 at least
+    enclosed = np.abs(signed) + np.where(is_hole, -passed, passed) / 2 + 1
+    areas = enclosed.copy()
+    inner = holders >= 0
+    np.subtract.at(areas, holders[inner], enclosed[inner])
+    return is_hole, areas

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from skimage.measure import euler_number, label
@@ -26,6 +27,15 @@ def test_numbers_are_those_of_labels_in_the_padded_mask(mask: Mask) -> None:
     components = int(label(mask, connectivity=2).max())
     background = int(label(~np.pad(mask, 1), connectivity=1).max())
     assert betti_numbers(mask, speck_share=0) == (components, background - 1)
+
+
+@given(mask=MASKS, least=st.integers(1, 12))
+def test_specks_are_the_labels_with_fewer_pixels(mask: Mask, least: int) -> None:
+    components = np.bincount(label(mask, connectivity=2).ravel())[1:]
+    background = label(~np.pad(mask, 1), connectivity=1)
+    holes = np.bincount(background.ravel())[2:]  # 1 is the first in raster order: the outside
+    found = betti_numbers(mask, speck_share=(least - 0.5) / mask.size)
+    assert found == ((components >= least).sum(), (holes >= least).sum())
 
 
 @given(mask=MASKS)
