@@ -76,7 +76,7 @@ def _parser() -> ArgumentParser:
     command = commands.add_parser(
         "compare",
         help="set test runs side by side",
-        description="Set test runs side by side: differences to the first one, with paired "
+        description="Set test runs side by side: differences to the first one, with paired\n"
         "bootstrap intervals and the smallest difference that this data could detect.",
         epilog=_EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,

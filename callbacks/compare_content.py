@@ -33,6 +33,7 @@ SEED = 0
 PER_IMAGE = "mean_f"
 """Measure by which single images are set side by side."""
 FEW_SEEDS = 5
+"""Below so many runs the spread between seeds is itself uncertain by a third and more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,7 +101,7 @@ def compare(
     notes = [*left_out, *missing]
     if units.num < FEW_UNITS:
         notes.append(f"only {units.num} {units.title} to draw from: the intervals mean little")
-    notes.append(_note_on_seeds(methods))
+    notes += _notes_on_seeds(methods)
     results = []
     for method in methods:
         runs, draws = [], []
@@ -146,20 +147,22 @@ def _against(result: MethodResult, baseline: MethodResult) -> Against:
     )
 
 
-def _note_on_seeds(methods: Sequence[Method]) -> str:
-    fewest = min(len(method.runs) for method in methods)
+def _notes_on_seeds(methods: Sequence[Method]) -> list[str]:
+    notes = []
     single = [method.name for method in methods if len(method.runs) == 1]
+    several = [method for method in methods if len(method.runs) > 1]
     if single:
-        return (
-            f"one run of {', '.join(single)}: the spread between seeds is not in the intervals, "
-            "another seed may differ by more than they say"
+        notes.append(
+            f"one run of {', '.join(single)}: the spread between its seeds is not in the "
+            "intervals, another seed may differ by more than they say"
         )
-    if fewest < FEW_SEEDS:
-        return (
-            f"{fewest} runs per method at the least: the spread between so few seeds is known "
+    few = [f"{len(m.runs)} of {m.name}" for m in several if len(m.runs) < FEW_SEEDS]
+    if few:
+        notes.append(
+            f"few runs ({', '.join(few)}): the spread between seeds is in the intervals, but known "
             "only roughly"
         )
-    return f"the spread between seeds is in the intervals, from {fewest} runs or more per method"
+    return notes
 
 
 def _scores(report: RunReport, ids: Sequence[str], measures: Sequence[Measure]) -> RunScores:

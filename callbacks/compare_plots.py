@@ -56,8 +56,10 @@ def forest_plot(comparison: Comparison, theme: Theme) -> bytes:
     Better is right in every panel. The band around 0 is what the data cannot tell apart.
     """
     lines = math.ceil(len(comparison.measures) / _COLUMNS)
-    height = 0.75 + 0.34 * len(comparison.others)
+    height = 0.85 + 0.34 * len(comparison.others)
     figure = _figure(theme, (10.2, lines * height))
+    # room between the numbers below one panel and the title of the next, in inches
+    figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.08)
     panels = figure.subplots(lines, _COLUMNS, squeeze=False, sharey=True)
     for axes in panels.flat:
         axes.set_visible(False)

@@ -1,5 +1,7 @@
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -135,6 +137,7 @@ def test_runs_of_one_method_are_averaged(tmp_path: Path) -> None:
     assert [run["mae"] for run in new.run_values] == pytest.approx(means)
     assert new.per_image == pytest.approx(np.mean([numbers(s) for s in (1, 2, 3)], axis=0))
     assert any(note.startswith("one run of old:") for note in found.notes)
+    assert any(note.startswith("few runs (3 of new):") for note in found.notes)
 
 
 def test_single_images_that_changed_most_are_listed(tmp_path: Path) -> None:
@@ -331,3 +334,12 @@ def test_wrong_usage_prints_the_usage(
 def test_abbreviated_option_is_refused(two: tuple[str, str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["compare", *two, "--group", "subset"])
+
+
+@pytest.mark.slow
+def test_module_answers_with_its_usage_and_without_a_warning() -> None:
+    command = [sys.executable, "-W", "error::RuntimeWarning", "-m", "callbacks.report"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: python -m callbacks.report")
