@@ -106,7 +106,7 @@ def _erode_row(
     any_whole = np.uint8(0)
     for x in range(len(runs)):
         whole[x] = np.uint8(runs[x] >= side)
-        any_whole |= whole[x]
+        any_whole = np.uint8(any_whole | whole[x])
     inside[:] = 0
     if any_whole == 0 or side > len(runs):
         return

@@ -85,11 +85,11 @@ def _two_steps(
     # slices instead of costs[x - 1]: an index that may be negative keeps the loop from SIMD
     left_2, left, middle = costs[:width], costs[1 : width + 1], costs[2 : width + 2]
     right, right_2, out = costs[3 : width + 3], costs[4 : width + 4], result[2 : width + 2]
-    changed = np.int16(0)
+    changed = np.int16(0)  # cast at each step: a sum of 64 bits would make the lanes as wide
     for x in range(width):
         near = np.int16(min(left[x], right[x]) + first)
         far = np.int16(min(left_2[x], right_2[x]) + both)
         best = min(middle[x], min(near, far))
-        changed |= np.int16(middle[x] ^ best)
+        changed = np.int16(changed | (middle[x] ^ best))
         out[x] = best
     return changed
