@@ -14,6 +14,9 @@ from metrics.contours import contours_of
 
 LEAST_POINTS = 3
 """Fewer points along a closed curve enclose nothing."""
+_LEAST_SHARE = 2
+# Contours have points where an even spacing gives them 2: they then get 3, two thirds of the
+# spacing apart. With less, the least numbers of many holes would use up the points of the outline.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,9 +34,10 @@ class ContourGraph:
 def contour_graph(mask: NDArray[np.bool_], *, num_points: int, radius: float = 1.5) -> ContourGraph:
     """Space points evenly by arc length along all contours of a mask, and join the near ones.
 
-    A contour has points in proportion to its length, at least 3. Contours shorter than the mean
-    spacing have none (specks would take the points of the object); nor have the shortest ones where
-    there are not 3 points for each. The order is made to survive small deformations:
+    A contour has points in proportion to its length, at least 3. Only the longest ones have any: as
+    many as there are 3 points for, and as have at least 2 by proportion; so specks and a lattice of
+    small holes do not use up the points of the outline. Ask for more points to have all holes.
+    The order is made to survive small deformations:
 
     - contours by falling length, ties from the top and then from the left;
     - the first point of a contour is its rightmost crossing with the horizontal through its
@@ -109,18 +113,14 @@ class _Curve:
 def _long_ones(mask: NDArray[np.bool_], num_points: int) -> list[_Curve]:
     """Return the contours that points are spent on, in their order."""
     chains, _ = contours_of(mask)
-    if not chains:
-        return []
-    lengths = np.array([cv2.arcLength(chain, closed=True) for chain in chains])
-    least = min(lengths.sum() / num_points, lengths.max())
-    curves = [
-        _Curve.through(chain)
-        for chain, length in zip(chains, lengths, strict=True)
-        if length >= least
-    ]
     # rounded: the order of the sums must not break ties
-    curves.sort(key=lambda c: (-round(c.length, 6), int(c.corner[1]), int(c.corner[0])))
-    return curves[: num_points // LEAST_POINTS]
+    lengths = [round(cv2.arcLength(chain, closed=True), 3) for chain in chains]
+    places = [tuple(chain.min(0)[::-1]) for chain in chains]
+    order = sorted(range(len(chains)), key=lambda i: (-lengths[i], places[i]))
+    falling = np.array([lengths[i] for i in order])
+    num_long = int((falling * num_points >= _LEAST_SHARE * np.cumsum(falling)).sum())
+    kept = order[: min(num_long, num_points // LEAST_POINTS)]
+    return [_Curve.through(chains[i]) for i in kept]
 
 
 def _from_start(loop: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,9 +1,10 @@
 """The graph of a mask as MaskFactory publishes it: for a figure, not for a loss.
 
 Qian et al., "MaskFactory", NeurIPS 2024 (arXiv 2412.19080); written from a description of the
-released topology script. The paper compares such graphs, the released training does not use them:
-solid silhouettes have hardly an edge (0 to 7), and the seed of the clustering alone adds or removes
-two or three. For use there is `metrics.contour_graph`.
+released topology script. The paper compares such graphs, the released training does not use them.
+Long outlines leave the points farther apart than 20 px: of the first procedural scene of each class
+10 of 16 have no edge, solid photographed silhouettes 0 to 7, and the seed of the clustering alone
+adds or removes two or three. For use there is `metrics.contour_graph`.
 """
 
 from dataclasses import dataclass

@@ -100,6 +100,15 @@ def test_longest_contours_come_first_where_there_is_no_room_for_all() -> None:
     assert graph.points[graph.contours == 0].max() <= 27
 
 
+def test_small_holes_do_not_use_up_the_points_of_the_outline() -> None:
+    mask = square(100)
+    mask[8:103:6, 8:103:6] = False
+    graph = contour_graph(mask, num_points=60)
+    assert (graph.contours == 0).all()
+    enough = contour_graph(mask, num_points=1200)
+    assert enough.contours.max() == 16 * 16
+
+
 def test_near_points_across_a_strut_are_joined() -> None:
     mask = np.zeros((40, 120), bool)
     mask[18:21, 10:110] = True
