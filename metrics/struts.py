@@ -102,8 +102,8 @@ def _radii(
 ) -> NDArray[np.float64]:
     """Return the Euclidean distance of some pixels to the background, ``(pixels,)``.
 
-    Exact, and five times as fast as a distance transform, which finds it for all pixels: along the
-    columns for all, across them for those asked for.
+    Exact. A distance transform finds it for all pixels; here only the distance along the columns is
+    found for all, and the search across them for those asked for.
 
     Args:
         inside: ``(h, w)``, the mask; background all around.

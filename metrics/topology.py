@@ -66,8 +66,7 @@ def _areas(
     By Pick's theorem a polygon with vertices on pixels, of area A and with B pixels on its
     boundary, has ``A + B / 2 + 1`` pixels within and on it and ``A - B / 2 + 1`` within. It holds
     for curves that touch themselves if pixels count as often as they are passed. What lies inside a
-    part (holes) or a hole (parts) is taken away. Ten times as fast as labelling the pixels, since
-    only the contours are visited.
+    part (holes) or a hole (parts) is taken away. So no label has to be given to any pixel.
     """
     signed = np.array([cv2.contourArea(chain, oriented=True) for chain in contours])
     passed = np.array([len(chain) if len(chain) > 1 else 0 for chain in contours])
