@@ -9,8 +9,6 @@ Equal to the integer to pysodmetrics 1.6.2 under OpenCV 4.12, the numbers of the
 whatever OpenCV is installed: only its contours are used, whose pixels no version has changed.
 """
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from numba import njit
@@ -66,11 +64,11 @@ def _clicks(errors: Words, edge: Words, shape: tuple[int, int], epsilon: float) 
     )
     if not contours:
         return 0
-    lengths = np.array([len(contour) for contour in contours])
-    points = np.concatenate(contours)[:, 0]
-    parents = hierarchy[0, :, 3]
-    lines, ends, num_whole = _lines_to_draw(points, lengths.cumsum(), parents, edge.copy())
-    return num_vertices(lines, ends, epsilon) + num_whole
+    points = np.concatenate(contours, dtype=np.int32)[:, 0]
+    ends = np.cumsum([len(contour) for contour in contours], dtype=np.int64)
+    parents = np.ascontiguousarray(hierarchy[0, :, 3], np.int32)
+    lines, line_ends, num_whole = _lines_to_draw(points, ends, parents, edge)
+    return num_vertices(lines, line_ends, epsilon) + num_whole
 
 
 @njit(nogil=True, cache=True)
@@ -83,7 +81,8 @@ def _lines_to_draw(
         points: ``(n, 2)`` x, y of all contours, one after the other.
         ends: ``(k,)`` where in `points` each contour ends.
         parents: ``(k,)`` index of the contour around each one, -1 for none; before its children.
-        edge: Words of `metrics.relaxation`; a pixel belongs to one line only and is cleared here.
+        edge: Words of `metrics.relaxation`; cleared where a line runs, as a pixel
+            belongs to one line only.
 
     Returns:
         The points of the lines, where each line ends, and how many regions have no line.

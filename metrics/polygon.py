@@ -179,6 +179,8 @@ def _nearly_straight(
     area = float(abs(x * dy - y * dx))
     onwards = x * (dx - x) + y * (dy - y) >= 0
     return (
-        dx != 0 and dy != 0 and onwards
+        dx != 0
+        and dy != 0
+        and onwards
         and area * area <= 0.5 * epsilon_squared * (dx * dx + dy * dy)
     )

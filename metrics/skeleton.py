@@ -43,8 +43,10 @@ def skeleton(mask: Mask) -> Mask:
     Returns:
         ``(h, w)`` bool, a subset of `mask`.
     """
-    left = np.pad(mask, 1).view(np.uint8)
-    _thin(left.reshape(-1), left.shape[1], _PASSES)
+    height, width = mask.shape
+    left = np.zeros((height + 2, width + 2), np.uint8)  # np.pad would keep the order of a transpose
+    left[1:-1, 1:-1] = mask
+    _thin(left.reshape(-1), width + 2, _PASSES)
     return np.ascontiguousarray(left[1:-1, 1:-1]).view(np.bool_)
 
 
