@@ -115,7 +115,7 @@ def compare(
                 values={key: float(np.mean([run[key] for run in runs])) for key in runs[0]},
                 run_values=runs,
                 per_image=_per_image(reports[method.name], ids, measures),
-                draws=method_draws(draws, name=method.name, seed=SEED),
+                draws=method_draws(draws, runs, name=method.name, seed=SEED),
             )
         )
     return Comparison(
@@ -160,7 +160,8 @@ def _notes_on_seeds(methods: Sequence[Method]) -> list[str]:
     if few:
         notes.append(
             f"few runs ({', '.join(few)}): the spread between seeds is in the intervals, but known "
-            "only roughly"
+            "only roughly; from two or three runs, where seeds matter most, 80 to 85 of a hundred "
+            "intervals hold the true difference, not 95"
         )
     return notes
 

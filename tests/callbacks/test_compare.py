@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from callbacks.compare import main
 from callbacks.compare_content import compare, verdict
 from callbacks.compare_html import largest_changes
 from callbacks.compare_runs import ComparisonError, Method, parse_method
 from callbacks.compare_statistics import interval
-from metrics.measures import MEASURES, OF_THE_SET
+from metrics.measures import MEASURES, OF_THE_SET, PIXELWISE
+from metrics.scores import ImageScores, image_scores
+from metrics.set_scores import set_scores
 
 COLUMNS = [measure.key for measure in MEASURES if measure.key not in OF_THE_SET]
 
@@ -83,13 +86,34 @@ def test_page_and_numbers_are_written(
 
 
 def test_full_set_gives_the_numbers_of_the_report(tmp_path: Path) -> None:
-    paths = [write_run(tmp_path / name, numbers(seed)) for name, seed in (("a", 1), ("b", 2))]
-    found = compare(methods(a=paths[0], b=paths[1]), groups=None, num_draws=100, common=False)
-    for seed, result in ((1, found.baseline), (2, found.others[0].result)):
-        mean = numbers(seed).mean()
-        top = np.sin(np.linspace(0.1, 3, 256)).max()
-        expected = {m.key: mean * (top if m.key in OF_THE_SET else 1) for m in MEASURES}
-        assert result.values == pytest.approx(expected, abs=1e-12)
+    generator = torch.Generator().manual_seed(0)
+    expected = []
+    for name in ("a", "b"):
+        maps = torch.randint(256, (2, 9, 8, 8), generator=generator, dtype=torch.uint8)
+        scored = [image_scores(*pair, None, measures=PIXELWISE) for pair in zip(*maps, strict=True)]
+        expected.append(set_scores(scored).values())
+        run = write_run(tmp_path / name, numbers(1, num=9))
+        rewrite(run / "report", scored)
+    found = compare(methods(a=tmp_path / "a", b=run), groups=None, num_draws=100, common=False)
+    results = (found.baseline, found.others[0].result)
+    assert [result.values for result in results] == [pytest.approx(e, abs=1e-11) for e in expected]
+
+
+def rewrite(report: Path, scored: Sequence[ImageScores]) -> None:
+    """Put real scores into the files of a report."""
+    table = report / "per_image.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, scores in zip(rows, scored, strict=True):
+        for key in COLUMNS:
+            del row[key]
+        row.update({key: str(value) for key, value in scores.values.items()})
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    curves = {name: torch.stack([s.curves[name] for s in scored]).numpy() for name in ("f", "e")}
+    np.savez(report / "curves.npz", id=[row["id"] for row in rows], **curves)
 
 
 def test_same_runs_give_the_same_intervals(tmp_path: Path) -> None:

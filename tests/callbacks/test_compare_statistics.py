@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -147,30 +149,51 @@ def test_single_unit_is_refused() -> None:
         run_draws(of_images(normal(5, 1)), np.zeros(5, dtype=np.int64), num_draws=10, seed=0)
 
 
+def of_method(runs: Sequence[Values], name: str = "a", num_draws: int = 4000) -> Values:
+    units = each(len(runs[0]))
+    scores = [of_images(values) for values in runs]
+    draws = [run_draws(of_run, units, num_draws=num_draws, seed=0) for of_run in scores]
+    return method_draws(draws, [scores_of_set(s) for s in scores], name=name, seed=0)["iou"]
+
+
 @pytest.mark.parametrize("num", [2, 3, 8])
 def test_seeds_alone_give_the_standard_error_of_their_mean(num: int) -> None:
     numbers = normal(num, 1)
-    runs = [
-        run_draws(of_images(np.full(20, number)), each(20), num_draws=4000, seed=0)
-        for number in numbers
-    ]
-    draws = method_draws(runs, name="a", seed=0)["iou"]
+    draws = of_method([np.full(20, number) for number in numbers])
     assert draws.mean() == pytest.approx(numbers.mean(), abs=0.01)
     assert draws.std(ddof=1) == pytest.approx(numbers.std(ddof=1) / np.sqrt(num), rel=MONTE_CARLO)
 
 
+def test_images_alone_give_the_standard_error_of_their_mean() -> None:
+    values = normal(100, 1)
+    draws = of_method([values, values, values])
+    assert draws.std(ddof=1) == pytest.approx(values.std(ddof=1) / 10, rel=MONTE_CARLO)
+
+
+@pytest.mark.parametrize("num", [2, 4])
+def test_errors_on_different_images_are_counted_once(num: int) -> None:
+    # two-way variance without seeds: images / N + interaction / (N runs)
+    generator = np.random.default_rng(1)
+    found = []
+    for _ in range(60):
+        hardness = generator.normal(0, 0.02, 50)
+        runs = [hardness + generator.normal(0, 0.1, 50) for _ in range(num)]
+        found.append(of_method(runs, num_draws=500).var(ddof=1))
+    expected = 0.02**2 / 50 + 0.1**2 / (50 * num)
+    # a spread below that of the images counts as none: a part of the seeds' share stays
+    assert expected * 0.9 < np.mean(found) < expected * 1.5
+
+
 def test_seeds_of_two_methods_are_drawn_independently() -> None:
-    runs = [
-        run_draws(of_images(np.full(20, number)), each(20), num_draws=2000, seed=0)
-        for number in (0.1, 0.2, 0.4)
-    ]
-    first, second = (method_draws(runs, name=name, seed=0)["iou"] for name in ("a", "b"))
+    runs = [np.full(20, number) for number in (0.1, 0.2, 0.4)]
+    first, second = (of_method(runs, name) for name in ("a", "b"))
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.1
 
 
 def test_one_run_is_its_own_method() -> None:
-    draws = run_draws(of_images(normal(20, 1)), each(20), num_draws=10, seed=0)
-    assert method_draws([draws], name="a", seed=0) is draws
+    scores = of_images(normal(20, 1))
+    draws = run_draws(scores, each(20), num_draws=10, seed=0)
+    assert method_draws([draws], [scores_of_set(scores)], name="a", seed=0) is draws
 
 
 def test_number_of_a_set_is_a_mean_or_the_maximum_of_the_mean_curve() -> None:
@@ -232,3 +255,30 @@ def test_interval_covers_the_truth_where_images_come_in_groups() -> None:
     low, high = stats.binom.interval(0.999, num_sets, 0.95)
     assert low <= covered <= high
     assert loose < low
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [0.02, 0.004])
+def test_interval_covers_the_truth_where_seeds_differ(spread: float) -> None:
+    generator = np.random.default_rng(9)
+    covered = 0
+    num_sets, num_images, num_seeds = 200, 60, 8
+    for _ in range(num_sets):
+        hardness = generator.normal(0, 0.1, num_images)
+        first, second = (
+            [
+                mean
+                + hardness
+                + generator.normal(0, 0.03, num_images)
+                + generator.normal(0, spread)
+                for _ in range(num_seeds)
+            ]
+            for mean in (0.7, 0.72)
+        )
+        change = np.mean(second) - np.mean(first)
+        draws = of_method(second, "b", 500) - of_method(first, "a", 500)
+        found = interval(float(change), draws)
+        covered += found.low <= 0.02 <= found.high
+    # eight seeds give 14 degrees of freedom: a normal interval of 95 % then covers 93 %
+    low, high = stats.binom.interval(0.999, num_sets, 0.93)
+    assert low <= covered <= high
