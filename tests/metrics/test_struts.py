@@ -83,6 +83,15 @@ def test_widths_are_among_those_of_the_skeleton_pixels(mask: Mask) -> None:
 
 
 @given(mask=MASKS)
+def test_width_at_a_pixel_is_its_distance_to_the_background_doubled(mask: Mask) -> None:
+    distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    for y, x in np.argwhere(mask)[:20]:
+        pixel = np.zeros_like(mask)
+        pixel[y, x] = True
+        assert strut_width(mask, pixel).median == pytest.approx(2 * distance[y, x] - 0.5)
+
+
+@given(mask=MASKS)
 def test_skeleton_is_computed_where_none_is_given(mask: Mask) -> None:
     given, computed = strut_width(mask, skeletonize(mask)), strut_width(mask)
     np.testing.assert_array_equal(given, computed)  # NaN equals NaN here
