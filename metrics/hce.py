@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from metrics.polygon import num_vertices
-from metrics.relaxation import Words, relaxed_errors, unpacked
+from metrics.relaxation import Image, relaxed_errors
 from metrics.skeleton import skeleton as skeleton_of
 
 Mask = NDArray[np.bool_]
@@ -52,16 +52,14 @@ def human_correction_effort(
             f"{skeleton.shape}: resize the map to the truth; make the skeleton of this truth"
         )
     errors = relaxed_errors(found, truth, skeleton, relax)
-    return _clicks(
-        errors.false_positives, errors.edge_of_false_positives, truth.shape, epsilon
-    ) + _clicks(errors.false_negatives, errors.edge_of_false_negatives, truth.shape, epsilon)
-
-
-def _clicks(errors: Words, edge: Words, shape: tuple[int, int], epsilon: float) -> int:
-    """Count the clicks for the error regions; `edge` is the part of them where lines are drawn."""
-    contours, hierarchy = cv2.findContours(
-        unpacked(errors, shape), cv2.RETR_TREE, cv2.CHAIN_APPROX_NONE
+    return _clicks(errors.false_positives, errors.false_positive_edge, epsilon) + _clicks(
+        errors.false_negatives, errors.false_negative_edge, epsilon
     )
+
+
+def _clicks(errors: Image, edge: Image, epsilon: float) -> int:
+    """Count the clicks for the error regions; `edge` is where lines are drawn around them."""
+    contours, hierarchy = cv2.findContours(errors, cv2.RETR_TREE, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return 0
     points = np.concatenate(contours, dtype=np.int32)[:, 0]
@@ -73,7 +71,7 @@ def _clicks(errors: Words, edge: Words, shape: tuple[int, int], epsilon: float) 
 
 @njit(nogil=True, cache=True)
 def _lines_to_draw(
-    points: Points, ends: Indices, parents: Points, edge: Words
+    points: Points, ends: Indices, parents: Points, edge: Image
 ) -> tuple[Points, Indices, int]:
     """Cut the contours into the lines that run along the edge.
 
@@ -81,8 +79,7 @@ def _lines_to_draw(
         points: ``(n, 2)`` x, y of all contours, one after the other.
         ends: ``(k,)`` where in `points` each contour ends.
         parents: ``(k,)`` index of the contour around each one, -1 for none; before its children.
-        edge: Words of `metrics.relaxation`; cleared where a line runs, as a pixel
-            belongs to one line only.
+        edge: ``(h, w)`` 0 and 1. Becomes 0 where a line runs: a pixel belongs to one line only.
 
     Returns:
         The points of the lines, where each line ends, and how many regions have no line.
@@ -96,7 +93,8 @@ def _lines_to_draw(
         first_point, first_line = num_points, num_lines
         is_open = False
         for index in range(start, ends[contour]):
-            if _cleared(edge, points[index, 0], points[index, 1]):
+            if edge[points[index, 1], points[index, 0]]:
+                edge[points[index, 1], points[index, 0]] = 0
                 lines[num_points] = points[index]
                 num_points += 1
                 is_open = True
@@ -115,16 +113,6 @@ def _lines_to_draw(
             num_lines -= 1
         start = ends[contour]
     return lines[:num_points], line_ends[:num_lines], (is_outer & ~is_drawn).sum()
-
-
-@njit(nogil=True, cache=True)
-def _cleared(words: Words, x: int, y: int) -> bool:
-    """Clear a pixel's bit and return whether it was set."""
-    row, word = y + 1, (x >> 6) + 1
-    bit = np.uint64(1) << np.uint64(x & 63)
-    was_set = words[row, word] & bit != 0
-    words[row, word] &= ~bit
-    return was_set
 
 
 @njit(nogil=True, cache=True)

@@ -1,9 +1,9 @@
 """The errors of a map that a person would correct: those not merely beside an edge.
 
-The human correction effort forgives errors thinner than twice `relax` along the truth's edges. The
-steps are those of pysodmetrics 1.6.2, but on 64 pixels at a time: a row is a row of uint64 words,
-the lowest bit leftmost, with an empty word before and after and an empty row above and below, so
-that no step asks where the image ends.
+The human correction effort forgives errors along the truth's edges that are thinner than twice
+`relax`. The steps are those of pysodmetrics 1.6.2, but taken by 64 pixels at a time: a row is a row
+of uint64 words, the lowest bit leftmost, with an empty word before and after it and an empty row
+above and below the image, so that no step has to ask where the image ends.
 """
 
 from typing import NamedTuple
@@ -13,58 +13,52 @@ from numba import njit
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+Image = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 
 WORD_BITS = 64
 
 
 class RelaxedErrors(NamedTuple):
-    """What is left to correct; ``(h + 2, ceil(w / 64) + 2)`` uint64 each, see the module."""
+    """What is left to correct, as ``(h, w)`` uint8 images of 0 and 1 each."""
 
-    false_positives: Words
-    false_negatives: Words
-    edge_of_false_positives: Words
-    """The pixels next to what must be kept, where a person would draw the line."""
-    edge_of_false_negatives: Words
-    """The pixels next to the true background."""
+    false_positives: Image
+    false_positive_edge: Image
+    """False positives next to a pixel (one of its 4 neighbours) that has to be kept."""
+    false_negatives: Image
+    false_negative_edge: Image
+    """False negatives next to the background."""
 
 
 def relaxed_errors(found: Mask, truth: Mask, skeleton: Mask, relax: int) -> RelaxedErrors:
     """Return the errors that are left after relaxation.
 
-    False positives survive within `relax` steps (4-neighbours, inside the false positives) of a
-    pixel that `relax` erosions of the union of `found` and `truth` leave; likewise false negatives.
-    Missed pixels of the skeleton always survive: a lost strut counts however thin it is.
+    A false positive is left if at most `relax` steps to 4-neighbours, all of them false positives,
+    lead to one that `relax` erosions of the union of `found` and `truth` spare; likewise a false
+    negative. Missed pixels of the skeleton are always left: a lost strut counts however thin it is.
 
     Args:
         found: ``(h, w)`` bool.
         truth: ``(h, w)`` bool.
         skeleton: ``(h, w)`` bool, a subset of `truth`.
-        relax: Number of erosions, at least 0.
+        relax: In pixels, at least 0.
     """
-    image = packed(np.ones_like(truth))
-    found_words, truth_words, skeleton_words = packed(found), packed(truth), packed(skeleton)
-    return RelaxedErrors(*_relaxed(found_words, truth_words, skeleton_words, image, relax))
+    image = np.ones_like(truth)
+    words = _relaxed(_packed(found), _packed(truth), _packed(skeleton), _packed(image), relax)
+    return RelaxedErrors(*(_unpacked(plane, truth.shape[1]) for plane in words))
 
 
-def packed(mask: Mask) -> Words:
-    """Return a mask as words, see the module.
-
-    Args:
-        mask: ``(h, w)`` bool.
-    """
+def _packed(mask: Mask) -> Words:
     height, width = mask.shape
-    num_words = -(-width // WORD_BITS)
-    words = np.zeros((height + 2, num_words + 2), np.uint64)
+    words = np.zeros((height + 2, (width + WORD_BITS - 1) // WORD_BITS + 2), np.uint64)
     row_bytes = np.packbits(mask, axis=1, bitorder="little")
     words[1:-1].view(np.uint8)[:, 8 : 8 + row_bytes.shape[1]] = row_bytes
     return words
 
 
-def unpacked(words: Words, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return words as an ``(h, w)`` uint8 image of 0 and 1, `shape` its (h, w)."""
+def _unpacked(words: Words, width: int) -> Image:
     row_bytes = words[1:-1].view(np.uint8)[:, 8:]
-    return np.unpackbits(row_bytes, axis=1, count=shape[1], bitorder="little")
+    return np.unpackbits(row_bytes, axis=1, count=width, bitorder="little")
 
 
 @njit(nogil=True, cache=True)
@@ -77,13 +71,10 @@ def _relaxed(
     positives = _grown(false_positives & ~near_outside, false_positives, relax)
     negatives = _grown(false_negatives & ~near_outside, false_negatives, relax)
     negatives |= skeleton & ~found
-    kept = found & truth | negatives
-    return (
-        positives,
-        negatives,
-        _grown(kept, positives, 1),
-        _grown(image & ~(kept | positives), negatives, 1),
-    )
+    kept = (found & truth) | negatives
+    positive_edge = _grown(kept, positives, 1)
+    negative_edge = _grown(image & ~(kept | positives), negatives, 1)
+    return positives, positive_edge, negatives, negative_edge
 
 
 @njit(nogil=True, cache=True)
