@@ -62,7 +62,7 @@ def weighted_f(
     if num_foreground == 0:
         return 0.0
     missed, false_positives = _weighted_errors(
-        np.ascontiguousarray(prediction), np.ascontiguousarray(truth), values
+        np.ascontiguousarray(prediction), np.ascontiguousarray(truth), values, _STEPS
     )
     true_positives = num_foreground - missed
     recall = 1 - missed / num_foreground
@@ -72,9 +72,16 @@ def weighted_f(
 
 @njit(nogil=True, cache=True)
 def _weighted_errors(
-    prediction: NDArray[np.uint8], truth: NDArray[np.bool_], values: NDArray[np.float64]
+    prediction: NDArray[np.uint8],
+    truth: NDArray[np.bool_],
+    values: NDArray[np.float64],
+    steps: NDArray[np.int16],
 ) -> tuple[float, float]:
-    """Return the sums of the weighted errors, in the foreground and in the background."""
+    """Return the sums of the weighted errors, in the foreground and in the background.
+
+    The steps are an argument since a constant array costs a quarter of the speed: the compiler
+    then unrolls the row pass.
+    """
     height, width = truth.shape
     down = count_down(truth, _LIMIT)
     up = np.full(width, _LIMIT, np.uint8)
@@ -90,7 +97,7 @@ def _weighted_errors(
             count_on(truth[y], up, _LIMIT)
             if _square(up, down[y], squared) <= _REACH:
                 _blur_row(_errors_near(y, prediction, truth, values, up, down[y]), blurred)
-            spread(squared, spare, _STEPS)
+            spread(squared, spare, steps)
             false_positives += _background_sum(prediction[y], values, squared)
         center = y - _REACH
         if center >= 0 and truth[center].any():
