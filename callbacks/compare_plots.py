@@ -16,6 +16,8 @@ from callbacks.report_plots import DARK, LIGHT, Theme
 from metrics.measures import Measure
 
 _COLUMNS = 3
+_NAME_LENGTH = 24
+"""Longer names would leave no room for the panels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def forest_plot(comparison: Comparison, theme: Theme) -> bytes:
         for place, against in enumerate(comparison.others):
             _draw_interval(axes, place, measure=measure, against=against, theme=theme)
         axes.axvline(0, color=theme.muted, linewidth=1)
-        names = [against.result.method.name for against in comparison.others]
+        names = [_short(against.result.method.name) for against in comparison.others]
         # a name is no formula
         axes.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
         axes.set_ylim(len(names) - 0.4, -0.6)
@@ -120,6 +122,11 @@ def _draw_interval(
     axes.add_patch(band)
     axes.plot([found.low, found.high], [place, place], color=colour, linewidth=2.2)
     axes.plot(found.difference, place, "o", color=colour, markersize=5)
+
+
+def _short(name: str) -> str:
+    # what tells runs apart is at both ends: the network's name, and a date or a seed
+    return name if len(name) <= _NAME_LENGTH else f"{name[:12]}...{name[-9:]}"
 
 
 def _figure(theme: Theme, size: tuple[float, float]) -> Figure:

@@ -33,12 +33,13 @@ def _table(comparison: Comparison, against: Against) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
+        show_edge=False,
     )
     table.add_column("", no_wrap=True)
-    for title in (baseline, name):
-        table.add_column(Text(title, overflow="fold"), justify="right")
-    for title in ("difference", "95 % interval", "verdict", "detectable"):
-        table.add_column(title, justify="left" if title == "verdict" else "right", no_wrap=True)
+    for heading in ("baseline", "method", "difference", "95 % interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("detectable", justify="right", no_wrap=True)
     for measure in comparison.measures:
         found = against.intervals[measure.key]
         places = decimals(measure)

@@ -3,17 +3,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from callbacks.compare import main
 from callbacks.compare_content import compare, verdict
 from callbacks.compare_html import largest_changes
 from callbacks.compare_runs import ComparisonError, Method, parse_method
 from callbacks.compare_statistics import interval
+from callbacks.compare_table import tables
 from metrics.measures import MEASURES, OF_THE_SET, PIXELWISE
 from metrics.scores import ImageScores, image_scores
 from metrics.set_scores import set_scores
@@ -172,6 +175,17 @@ def test_single_images_that_changed_most_are_listed(tmp_path: Path) -> None:
     changes = largest_changes(found, found.others[0])
     assert [change.id for change in changes["gain"]] == ["video1/007", "video0/003"]
     assert [change.id for change in changes["loss"]] == ["video1/005"]
+
+
+def test_table_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    first, second = write_run(tmp_path / "a", numbers(1)), write_run(tmp_path / "b", numbers(2))
+    runs = methods(a_rather_long_name=first, another_long_name=second)
+    found = compare(runs, groups=None, num_draws=100, common=False)
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(tables(found))
+    text = console.export_text()
+    assert "boundary IoU" in text
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
 
 
 def test_few_units_are_warned_about(tmp_path: Path) -> None:
