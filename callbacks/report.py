@@ -39,13 +39,21 @@ class Report(Callback):
     Args:
         beside: Runs to compare with: name -> ``metrics.json`` of their reports.
         num_examples: Images in each of the grids worst, median and best.
+        enabled: False for a test that is not about masks of a network; it then writes nothing.
     """
 
-    def __init__(self, beside: dict[str, str] | None = None, num_examples: int = 4) -> None:
+    def __init__(
+        self,
+        beside: dict[str, str] | None = None,
+        num_examples: int = 4,
+        *,
+        enabled: bool = True,
+    ) -> None:
         if num_examples < 1:
             raise ValueError(f"num_examples must be at least 1, got {num_examples}")
         self.beside = beside or {}
         self.num_examples = num_examples
+        self.enabled = enabled
         self._beside: dict[str, tuple[str, Values]] = {}
         self._rows: dict[str, Row] = {}
         self._pictures: dict[str, Thumbnails] = {}
@@ -85,10 +93,13 @@ class Report(Callback):
             TypeError: If the test step returned something else than `Evaluated`.
             ValueError: If a truth is missing, or an image came twice.
         """
+        if not self.enabled:
+            return
         if not isinstance(outputs, Evaluated) or not isinstance(batch, Batch):
             raise TypeError(
                 f"Report needs a Batch and a test step that returns Evaluated, "
-                f"got {type(batch).__name__} and {type(outputs).__name__}"
+                f"got {type(batch).__name__} and {type(outputs).__name__}: "
+                "for another kind of test set report.enabled to false"
             )
         for place, id in enumerate(batch.id):
             _refuse_duplicate(id, self._rows)
@@ -100,6 +111,8 @@ class Report(Callback):
         Raises:
             ValueError: If two processes tested the same image, or none tested any.
         """
+        if not self.enabled:
+            return
         ranks = _gather(list(self._rows.values()))
         rows = sorted((row for rank in ranks for row in rank), key=lambda row: row.id)
         for row, following in pairwise(rows):

@@ -75,9 +75,13 @@ class TwoFolders(LightningDataModule):
         real: Folder of real images or masks, searched to any depth.
         generated: Folder to compare with it.
         content: Whether the files are images, or masks read as soft coverage (`read_mask`).
-        batch_size: Images at a time, over all processes.
+        batch_size: Images at a time on each process. Batches are dealt out whole and are the same
+            ones for any number of processes: a network's last digits depend on its batch.
         num_workers: Loader processes of each rank.
         seed: Linked to ``seed_everything``; nothing is drawn here.
+
+    Raises:
+        ValueError: If batch_size is below 1.
     """
 
     def __init__(
@@ -91,6 +95,8 @@ class TwoFolders(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size {batch_size}: give at least 1")
         self.real = Path(real)
         self.generated = Path(generated)
         self.content: Content = content
@@ -115,21 +121,22 @@ class TwoFolders(LightningDataModule):
         """Return this rank's share of both sets, once it has seen that all of it decodes.
 
         Raises:
-            DatasetError: If there are fewer images than processes, a file cannot be read, or the
+            DatasetError: If there are fewer batches than processes, a file cannot be read, or the
                 module does not say which size it wants.
         """
         rank, world_size, size = self._place()
-        if len(self._files) < world_size:
+        places = range(len(self._files))
+        batches = [places[i : i + self.batch_size] for i in places[:: self.batch_size]]
+        if len(batches) < world_size:
             raise DatasetError(
-                f"{len(self._files)} images cannot be divided among {world_size} processes: use "
-                "fewer"
+                f"{len(self._files)} images in batches of {self.batch_size} leave nothing to do "
+                f"for some of {world_size} processes: lower data.batch_size, or use fewer"
             )
-        share = self._files[rank::world_size]
-        self._require_readable([file for file, _, _ in share], progress=rank == 0)
+        mine = [list(batch) for batch in batches[rank::world_size]]
+        self._require_readable([self._files[i][0] for b in mine for i in b], progress=rank == 0)
         return DataLoader(
-            SetImages(share, self.content, size),
-            sampler=range(len(share)),  # one that Lightning does not divide once more
-            batch_size=max(1, self.batch_size // world_size),
+            SetImages(self._files, self.content, size),
+            batch_sampler=mine,
             num_workers=self.num_workers,
             collate_fn=collate_images,
             worker_init_fn=start_worker,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
@@ -19,7 +19,6 @@ from callbacks.report import Report
 from callbacks.weights_writer import WeightsWriter
 from datamodules.atomic import write_atomically
 from datamodules.problems import DatasetError
-from datamodules.segmentation import SegmentationDataModule
 from train.checkpointing import Checkpointing
 from train.errors import one_line
 from train.quiet import ignore_expected_warnings
@@ -44,7 +43,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         SegmentationCLI(
             LightningModule,
-            SegmentationDataModule,
+            LightningDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
             seed_everything_default=0,
@@ -141,7 +140,7 @@ class SegmentationCLI(LightningCLI):
         parser.add_lightning_class_args(
             LightningModule, "model", subclass_mode=True, required=False
         )
-        parser.add_lightning_class_args(SegmentationDataModule, "data", subclass_mode=True)
+        parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link what two parts share, so that nobody types it twice."""

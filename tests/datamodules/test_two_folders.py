@@ -162,3 +162,8 @@ def test_a_module_that_wants_no_size_is_refused(files: Files) -> None:
 
     with pytest.raises(DatasetError, match="Blind does not say which input_size"):
         run(TwoFolders(files("real", 1), files("generated", 1)), Blind())
+
+
+def test_batches_must_be_of_one_image_or_more(files: Files) -> None:
+    with pytest.raises(ValueError, match="batch_size 0"):
+        TwoFolders(files("real", 1), files("generated", 1), batch_size=0)

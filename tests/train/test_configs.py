@@ -22,10 +22,12 @@ def names(*patterns: str) -> list[str]:
 
 EXPERIMENTS = [name for name in names("*.yaml", "dis/*.yaml") if "predict" not in name]
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
+SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
 
 
 def test_every_configuration_is_covered_here() -> None:
-    assert set(EXPERIMENTS) | set(PARTS) | {"dis/predict.yaml"} == set(names("**/*.yaml"))
+    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, "dis/predict.yaml"}
+    assert covered == set(names("**/*.yaml"))
 
 
 @pytest.mark.parametrize("name", names("**/*.yaml"))
@@ -33,9 +35,9 @@ def test_configuration_is_at_most_forty_lines(name: str) -> None:
     assert len((CONFIGS / name).read_text().splitlines()) <= 40
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, *PARTS, "dis/predict.yaml"])
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *PARTS, *SIMILARITY, "dis/predict.yaml"])
 def test_configuration_parses_as_shipped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "predict" if "predict" in name else "fit"
+    command = "predict" if "predict" in name else "test" if name in SIMILARITY else "fit"
     before = ["--config", QUICKSTART] if name in PARTS else []
     with pytest.raises(SystemExit) as leaving:
         main([command, *before, "--config", str(CONFIGS / name), "--print_config"])
