@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from callbacks.atomic_folder import replace_folder
-from callbacks.compare_content import PER_IMAGE, SEED, Against, Comparison, MethodResult, verdict
+from callbacks.compare_content import Comparison, verdict
 from callbacks.compare_html import page
 from callbacks.compare_plots import draw_plots
+from callbacks.compare_results import PER_IMAGE, SEED, Against, MethodResult, Results
 from callbacks.compare_runs import ComparisonError
 from callbacks.compare_statistics import LEVEL
 
@@ -55,17 +56,27 @@ def _numbers(comparison: Comparison) -> dict[str, object]:
         "seed": SEED,
         "level": LEVEL,
         "notes": list(comparison.notes),
-        "baseline": _method(comparison.baseline),
-        "others": [
-            _method(against.result) | {"differences": _differences(comparison, against)}
-            for against in comparison.others
-        ],
+        **_results(comparison, comparison.whole),
+        "subsets": {
+            name: {"images": len(results.ids)} | _results(comparison, results)
+            for name, results in comparison.subsets.items()
+        },
         "per_image": {
             "measure": PER_IMAGE,
             "id": list(comparison.ids),
             "baseline": comparison.baseline.per_image.tolist(),
             "others": [against.result.per_image.tolist() for against in comparison.others],
         },
+    }
+
+
+def _results(comparison: Comparison, results: Results) -> dict[str, object]:
+    return {
+        "baseline": _method(results.baseline),
+        "others": [
+            _method(against.result) | {"differences": _differences(comparison, against)}
+            for against in results.others
+        ],
     }
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from callbacks.compare_content import Against, Comparison, verdict
+from callbacks.compare_content import Comparison, verdict
 from callbacks.compare_plots import Plots
+from callbacks.compare_results import Against
 from callbacks.compare_table import decimals
 from metrics.measures import Measure
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from callbacks.compare_content import Against, Comparison, verdict
+from callbacks.compare_content import Comparison, verdict
+from callbacks.compare_results import Against
 from callbacks.report_plots import DARK, LIGHT, Theme
 from metrics.measures import Measure
 

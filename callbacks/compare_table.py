@@ -5,7 +5,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from callbacks.compare_content import Against, Comparison, verdict
+from callbacks.compare_content import Comparison, verdict
+from callbacks.compare_results import Against
 from metrics.measures import Measure
 
 _STYLES = {"better": "green", "worse": "red"}

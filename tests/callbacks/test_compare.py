@@ -177,6 +177,21 @@ def test_single_images_that_changed_most_are_listed(tmp_path: Path) -> None:
     assert [change.id for change in changes["loss"]] == ["video1/005"]
 
 
+def test_subsets_are_compared_by_themselves(tmp_path: Path) -> None:
+    before, after = numbers(1), numbers(1)
+    after[:4] += 0.05
+    first, second = write_run(tmp_path / "a", before), write_run(tmp_path / "b", after)
+    runs = methods(a=first, b=second)
+    found = compare(runs, groups=None, num_draws=100, common=False)
+    means = {name: r.others[0].intervals["mean_f"].low for name, r in found.subsets.items()}
+    assert means == pytest.approx({"video0": 0.05, "video1": 0, "video2": 0}, abs=1e-8)
+    assert [len(results.ids) for results in found.subsets.values()] == [4, 4, 4]
+    grouped = compare(runs, groups="subset", num_draws=100, common=False)
+    assert grouped.subsets == {}
+    videos = compare(runs, groups="^(.*)/", num_draws=100, common=False)
+    assert videos.subsets == {}
+
+
 def test_table_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
     first, second = write_run(tmp_path / "a", numbers(1)), write_run(tmp_path / "b", numbers(2))
     runs = methods(a_rather_long_name=first, another_long_name=second)
