@@ -90,54 +90,59 @@ def _lines_to_draw(
     for contour in range(len(ends)):
         parent = parents[contour]
         is_outer[contour] = parent < 0 or not is_outer[parent]
+        region = contour if is_outer[contour] else parent  # a hole belongs to what is around it
         first_point, first_line = num_points, num_lines
-        is_open = False
         for index in range(start, ends[contour]):
-            if edge[points[index, 1], points[index, 0]]:
-                edge[points[index, 1], points[index, 0]] = 0
-                lines[num_points] = points[index]
+            x, y = points[index, 0], points[index, 1]
+            if edge[y, x]:
+                edge[y, x] = 0
+                lines[num_points, 0], lines[num_points, 1] = x, y
                 num_points += 1
-                is_open = True
-            elif is_open:
-                line_ends[num_lines] = num_points
-                num_lines += 1
-                is_open = False
-        if is_open:
-            line_ends[num_lines] = num_points
-            num_lines += 1
-        if num_lines > first_line:
-            # a hole belongs to the region around it
-            is_drawn[contour if is_outer[contour] else parent] = True
-        if num_lines > first_line + 1 and _touch(lines[first_point], lines[num_points - 1]):
-            _join(lines[first_point:num_points], line_ends[first_line:num_lines], first_point)
+                is_drawn[region] = True
+            else:
+                num_lines = _ended(line_ends, num_lines, num_points)
+        num_lines = _ended(line_ends, num_lines, num_points)
+        if num_lines > first_line + 1 and _are_neighbours(lines, first_point, num_points - 1):
+            _join_ends(lines, line_ends, first_point, first_line, num_lines)
             num_lines -= 1
         start = ends[contour]
-    return lines[:num_points], line_ends[:num_lines], (is_outer & ~is_drawn).sum()
+    num_whole = 0
+    for contour in range(len(ends)):
+        num_whole += is_outer[contour] and not is_drawn[contour]
+    return lines[:num_points], line_ends[:num_lines], num_whole
 
 
 @njit(nogil=True, cache=True)
-def _touch(one: Points, two: Points) -> bool:
-    return abs(one[0] - two[0]) <= 1 and abs(one[1] - two[1]) <= 1
+def _ended(line_ends: Indices, num_lines: int, num_points: int) -> int:
+    """End the line that is being drawn, if there is one, and return the number of lines."""
+    if num_points == (line_ends[num_lines - 1] if num_lines > 0 else 0):
+        return num_lines
+    line_ends[num_lines] = num_points
+    return num_lines + 1
 
 
 @njit(nogil=True, cache=True)
-def _join(points: Points, ends: Indices, offset: int) -> None:
-    """Move the first line of a contour, reversed, behind the last one.
+def _are_neighbours(points: Points, one: int, two: int) -> bool:
+    dx, dy = points[one, 0] - points[two, 0], points[one, 1] - points[two, 1]
+    return abs(dx) <= 1 and abs(dy) <= 1
 
-    Reversed is how the reference joins them, although the contour comes back to where it began.
 
-    Args:
-        points: ``(n, 2)`` all points of the contour's lines.
-        ends: ``(k,)`` where each line ends, counted from `offset` before the contour's first point.
-            The last element is not used afterwards.
-        offset: See `ends`.
+@njit(nogil=True, cache=True)
+def _join_ends(
+    points: Points, line_ends: Indices, first_point: int, first_line: int, num_lines: int
+) -> None:
+    """Move the first line of the last contour, reversed, behind its last line.
+
+    Reversed is how the reference joins the two, although a contour comes back to its beginning.
     """
-    length = ends[0] - offset
-    reversed_first = points[:length][::-1].copy()
-    rest = len(points) - length
-    for index in range(rest):
-        points[index] = points[index + length]
-    points[rest:] = reversed_first
-    for line in range(len(ends) - 2):
-        ends[line] = ends[line + 1] - length
-    ends[len(ends) - 2] = offset + len(points)
+    last_point = line_ends[num_lines - 1]
+    length = line_ends[first_line] - first_point
+    moved = points[first_point : first_point + length].copy()
+    for index in range(first_point, last_point - length):
+        points[index, 0], points[index, 1] = points[index + length, 0], points[index + length, 1]
+    for index in range(length):
+        points[last_point - 1 - index, 0] = moved[index, 0]
+        points[last_point - 1 - index, 1] = moved[index, 1]
+    for line in range(first_line, num_lines - 2):
+        line_ends[line] = line_ends[line + 1] - length
+    line_ends[num_lines - 2] = last_point

@@ -76,7 +76,7 @@ def _simplify(
         return 0
     ends_meet = points[0, 0] == points[last, 0] and points[0, 1] == points[last, 1]
     if not closed and not ends_meet:
-        stack[0] = 0, last
+        stack[0, 0], stack[0, 1] = 0, last
         size = _split(points, epsilon_squared, stack, 1, kept)
         kept[size] = last
         return _without_nearly_straight(points, epsilon_squared, closed, kept, size + 1)
@@ -84,8 +84,8 @@ def _simplify(
     if distance_squared <= epsilon_squared:
         kept[0] = one
         return 1
-    stack[0] = two, one
-    stack[1] = one, two
+    stack[0, 0], stack[0, 1] = two, one
+    stack[1, 0], stack[1, 1] = one, two
     size = _split(points, epsilon_squared, stack, 2, kept)
     return _without_nearly_straight(points, epsilon_squared, closed, kept, size)
 
@@ -117,8 +117,8 @@ def _split(
     size = 0
     while num_pieces > 0:
         num_pieces -= 1
-        first, last = stack[num_pieces]
-        x, y = points[first]
+        first, last = stack[num_pieces, 0], stack[num_pieces, 1]
+        x, y = points[first, 0], points[first, 1]
         dx, dy = points[last, 0] - x, points[last, 1] - y
         farthest, middle = 0, first
         index = first + 1 if first + 1 < len(points) else 0
@@ -132,8 +132,8 @@ def _split(
             kept[size] = first
             size += 1
         else:
-            stack[num_pieces] = middle, last
-            stack[num_pieces + 1] = first, middle
+            stack[num_pieces, 0], stack[num_pieces, 1] = middle, last
+            stack[num_pieces + 1, 0], stack[num_pieces + 1, 1] = first, middle
             num_pieces += 2
     return size
 

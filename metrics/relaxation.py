@@ -61,7 +61,6 @@ def _unpacked(words: Words, width: int) -> Image:
     return np.unpackbits(row_bytes, axis=1, count=width, bitorder="little")
 
 
-@njit(nogil=True, cache=True)
 def _relaxed(
     found: Words, truth: Words, skeleton: Words, image: Words, relax: int
 ) -> tuple[Words, Words, Words, Words]:

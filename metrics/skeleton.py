@@ -88,7 +88,7 @@ def _neighbourhoods(left: Bytes, width: int) -> Bytes:
 @njit(nogil=True, cache=True)
 def _removable(around: Bytes, passes: Bytes) -> Indices:
     """Return the indices of the pixels that some pass removes."""
-    found = np.empty(1024, np.int32)
+    found = np.empty(len(around), np.int32)  # memory that is not written to is never claimed
     num_found = 0
     eights = around.view(np.uint64)
     for i in range(len(eights)):
@@ -96,8 +96,6 @@ def _removable(around: Bytes, passes: Bytes) -> Indices:
             continue  # outside or inside; most of the image
         for index in range(8 * i, 8 * i + 8):
             if passes[around[index]]:
-                if num_found == len(found):
-                    found = np.append(found, np.empty_like(found))
                 found[num_found] = index
                 num_found += 1
     return found[:num_found]
@@ -133,8 +131,10 @@ def _with_changed(
 ) -> Indices:
     """Take the removed pixels out of their neighbours' neighbourhoods; add the new candidates."""
     found = np.empty(len(candidates) + 8 * len(removed), np.int32)
-    num_found = len(candidates)
-    found[:num_found] = candidates
+    num_found = 0
+    for index in candidates:
+        found[num_found] = index
+        num_found += 1
     for index in removed:
         around[index] = 0
     for index in removed:
