@@ -117,7 +117,8 @@ def _erode_row(
         num = len(runs) - size + 1
         _both(whole[:num], whole[shift : shift + num], wider[:num])
         whole, wider = wider, whole
-    inside[band : len(runs) - band] = whole[: len(runs) - 2 * band]
+    for x in range(len(runs) - 2 * band):
+        inside[band + x] = whole[x]
 
 
 @njit(nogil=True, cache=True)
