@@ -9,8 +9,9 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from metrics.measures import ALL_MEASURES, CURVES
-from metrics.scores import ImageScores, image_scores
+from metrics.scores import ImageScores, Thinner, image_scores
 from metrics.set_scores import SetScores, Sums, mean_of, summed_keys, sums_of
+from metrics.skeleton import skeleton
 
 
 class DISMetrics(Metric):
@@ -25,6 +26,8 @@ class DISMetrics(Metric):
             for they cost next to nothing; `metrics.measures.PIXELWISE` are those alone.
         variants: Whether `compute` adds the other definitions of the literature,
             `metrics.measures.VARIANTS`.
+        thinner: Gives the skeleton of a truth, for HCE; one that remembers saves time in the next
+            run, for a truth's skeleton is always the same.
         num_threads: Images scored at once. None: one a processor core this process may use.
 
     Raises:
@@ -47,6 +50,7 @@ class DISMetrics(Metric):
         measures: Set[str] = ALL_MEASURES,
         *,
         variants: bool = False,
+        thinner: Thinner = skeleton,
         num_threads: int | None = None,
     ) -> None:
         super().__init__()
@@ -54,6 +58,7 @@ class DISMetrics(Metric):
             raise ValueError(f"no such measures: {unknown}: take from {sorted(ALL_MEASURES)}")
         self.measures = frozenset(measures)
         self.variants = variants
+        self.thinner = thinner
         self.num_threads = num_threads
         self.keys = summed_keys(measures)
         shapes = {
@@ -110,7 +115,7 @@ class DISMetrics(Metric):
         return mean_of(sums, self.keys)
 
     def _score(self, triple: tuple[Tensor, Tensor, Tensor | None]) -> ImageScores:
-        return image_scores(*triple, measures=self.measures)
+        return image_scores(*triple, measures=self.measures, thinner=self.thinner)
 
 
 def _cores() -> int:

@@ -61,4 +61,4 @@ CURVES = ("precision", "recall", "f", "e", "iou", "dice")
 
 PIXELWISE = frozenset(measure.key for measure in MEASURES if measure.pixelwise)
 """Keys of the measures that cost milliseconds: what validation while training looks at."""
-ALL_MEASURES = PIXELWISE
+ALL_MEASURES = frozenset(measure.key for measure in MEASURES)

@@ -3,15 +3,21 @@
 A further measure is a line of `metrics.measures.MEASURES` and one of `image_scores`.
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from metrics.adaptive import found_adaptively
+from metrics.boundary_accuracy import mean_boundary_accuracy
+from metrics.boundary_iou import boundary_iou
 from metrics.e_measure import e_measure
 from metrics.f_measure import f_curves
+from metrics.hce import human_correction_effort
 from metrics.histogram import (
+    FOREGROUND_ABOVE,
     HALF,
     Quadrants,
     joint_histogram,
@@ -20,9 +26,17 @@ from metrics.histogram import (
     without_ignored,
 )
 from metrics.mae import mean_absolute_error
-from metrics.measures import ALL_MEASURES, MEASURES
+from metrics.measures import ALL_MEASURES, MEASURES, PIXELWISE
 from metrics.overlap import dice, iou
 from metrics.s_measure import s_measure
+from metrics.shape import Shape, shape_of
+from metrics.skeleton import skeleton
+from metrics.weighted_f import weighted_f
+
+Mask = NDArray[np.bool_]
+"""``(h, w)``."""
+Thinner = Callable[[Mask], Mask]
+"""From a truth to its skeleton: `metrics.skeleton.skeleton`, or one that remembers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +50,8 @@ class ImageScores:
     found: Tensor
     """``(2, 256)`` int64 on the CPU: false and true positives at the same thresholds. At 0
     everything is found, so ``found[1, 0]`` is the size of the object in pixels."""
+    shape: Shape | None
+    """Of the truth, for whoever sorts scores by it; None without HCE, which needs its skeleton."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +69,7 @@ def image_scores(
     weight: Tensor | None,
     *,
     measures: Set[str] = ALL_MEASURES,
+    thinner: Thinner = skeleton,
 ) -> ImageScores:
     """Score one map at the size of its truth, on whatever device both are.
 
@@ -63,6 +80,7 @@ def image_scores(
             pixel counts.
         measures: Keys of `MEASURES`. The pixelwise ones come together, from one histogram that is
             counted on the arguments' device; each other is computed on the CPU, if asked for.
+        thinner: Gives the skeleton of the truth, for HCE.
 
     Raises:
         ValueError: If sizes or dtypes do not fit.
@@ -77,10 +95,26 @@ def image_scores(
     found = positives(quadrants.histogram)
     curves = _curves(found, quadrants)
     values = _pixelwise(scored, quadrants, curves)
+    shape = None
+    if not measures <= PIXELWISE:
+        values_at = stretched(quadrants.histogram).numpy()
+        plane, object_ = scored.cpu().numpy(), (truth > FOREGROUND_ABOVE).cpu().numpy()
+        binary = (values_at > HALF)[plane]
+        if "weighted_f" in measures:
+            values["weighted_f"] = weighted_f(plane, object_, values_at)
+        if "hce" in measures:
+            thin = thinner(object_)
+            values["hce"] = float(human_correction_effort(binary, object_, thin))
+            shape = shape_of(object_, thin)
+        if "boundary_iou" in measures:
+            values["boundary_iou"] = boundary_iou(binary, object_)
+        if "mba" in measures:
+            values["mba"] = mean_boundary_accuracy(binary, object_)
     return ImageScores(
         values={m.key: values[m.key] for m in MEASURES if m.key in values},
         curves=curves,
         found=found,
+        shape=shape,
     )
 
 
