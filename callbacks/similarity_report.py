@@ -102,8 +102,9 @@ def as_numbers(found: SetComparison) -> dict[str, float | int | None]:
 def standard_scores(found: SetComparison) -> float:
     """Return how many standard deviations of the floor the generated set lies above its mean.
 
-    Below 2 or so nothing is shown to differ at this size. A ratio would not do: the floor of an
-    unbiased distance is about 0. NaN or infinite where the floor does not vary.
+    Near 0, of either sign, nothing is shown to differ at this size. It is no test of significance:
+    draws share images, so it exceeds what independent sets would give. A ratio would not do: the
+    floor of an unbiased distance is about 0. Infinite where the floor does not vary.
     """
     spread = float(found.floor_std)
     excess = float(found.matched_mean - found.floor_mean)

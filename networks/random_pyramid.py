@@ -7,7 +7,7 @@ from torch.nn import functional as F
 WIDTHS = (16, 32, 64, 128, 256)
 """Channels of each scale; the more abstract, the more."""
 GAIN = 16.0
-"""Brings features of masks and of photos to about 1, where neither kernel is a plain line."""
+"""Brings responses to masks and to photos to about 1, where the logarithm begins to bend."""
 _SMALLEST = 2 ** len(WIDTHS)
 
 
@@ -37,7 +37,10 @@ class RandomPyramid(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(B, 992)`` float features, 0 and up.
+        """Return ``(B, 992)`` float features, 1 and up; all 1 for a blank image.
+
+        The logarithm keeps a few images full of edges from deciding the distance of a set. The 1
+        gives nearly blank images a direction of their own, where features are scaled to length 1.
 
         Args:
             x: ``(B, 3, H, W)`` float, H and W at least 32.
@@ -56,7 +59,7 @@ class RandomPyramid(nn.Module):
             x = F.relu(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), filters))
             features += [x.mean((2, 3)), x.std((2, 3))]
             x = F.avg_pool2d(x, 2)
-        return GAIN * torch.cat(features, dim=1)
+        return 1 + torch.log1p(GAIN * torch.cat(features, dim=1))
 
 
 def _filters(width: int, channels: int, generator: torch.Generator) -> Tensor:

@@ -44,8 +44,8 @@ def test_brightness_alone_changes_nothing() -> None:
 def test_recorded_features() -> None:
     ramp = torch.arange(32 * 32).view(1, 1, 32, 32).expand(1, 3, 32, 32) / 1024
     features = RandomPyramid()(ramp)
-    assert float(features.mean()) == pytest.approx(0.03927592, rel=1e-5)
-    assert float(features.std()) == pytest.approx(0.08781649, rel=1e-5)
+    assert float(features.mean()) == pytest.approx(1.036143, rel=1e-5)
+    assert float(features.std()) == pytest.approx(0.06306957, rel=1e-5)
 
 
 def test_an_image_too_small_for_the_scales_is_refused() -> None:
@@ -58,3 +58,9 @@ def test_gradient_reaches_the_image() -> None:
     RandomPyramid()(x).sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
+
+
+def test_feature_of_a_blank_image_is_one() -> None:
+    torch.testing.assert_close(
+        RandomPyramid()(torch.full((1, 3, 40, 32), 0.7)), torch.ones(1, 992), atol=1e-4, rtol=0
+    )
