@@ -167,12 +167,11 @@ def test_measures_of_the_planes_equal_pysodmetrics() -> None:
 
 
 def test_a_given_skeleton_is_the_one_that_is_used() -> None:
-    prediction, truth = soft_pair(5, (60, 70))
-    planes = torch.from_numpy(prediction * 0), torch.from_numpy(truth)
-    usual = image_scores(*planes, None)
-    without = image_scores(*planes, None, thinner=np.zeros_like)
-    assert usual.values["hce"] != without.values["hce"]
-    assert usual.values["mba"] == without.values["mba"]
+    truth = torch.zeros(60, 70, dtype=torch.uint8)
+    truth[30, 5:65] = 255  # a line so thin that only its skeleton tells that it was missed
+    missed = torch.zeros_like(truth)
+    assert image_scores(missed, truth, None).values["hce"] > 0
+    assert image_scores(missed, truth, None, thinner=np.zeros_like).values["hce"] == 0
 
 
 def test_an_object_in_the_last_column_has_an_s_measure() -> None:
