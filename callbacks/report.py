@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Container, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from callbacks.beside import ALL, Values, read_metrics
 from callbacks.priors import score_priors
 from callbacks.report_content import Content, Row, build_content, choose_examples, subset_of
 from callbacks.report_files import write_report
-from callbacks.report_html import in_order_of_reading
+from callbacks.report_measures import literature, number
 from callbacks.reports_data import ReportsData
 from callbacks.thumbnails import Thumbnails, thumbnails
 from datamodules.batch import Batch
@@ -27,18 +28,24 @@ from metrics.scores import Evaluated
 
 T = TypeVar("T")
 
+MAX_THREADS = 8
+"""Images drawn at once; each holds some copies of itself meanwhile."""
+
 
 class Report(Callback):
     """Writes ``report/`` into the run's folder after a test, and prints the result.
 
     The folder holds ``index.html`` (opens from disk, needs nothing else), ``metrics.json`` (an
-    object of numbers per subset and ``all``), ``priors.json``, ``per_image.csv`` and the plots. The
-    subset of an image is the folder part of its id. The test step must return `Evaluated`. A data
-    module that is `ReportsData` adds the mean-mask prior and the findings of its check.
+    object of numbers per subset and ``all``), ``priors.json``, ``per_image.csv``, ``curves.npz``
+    (the curves of each image) and the plots. The subset of an image is the folder part of its id.
+    The test step must return `Evaluated`. A data module that is `ReportsData` adds the mean-mask
+    prior and the findings of its check.
 
     Args:
         beside: Runs to compare with: name -> ``metrics.json`` of their reports.
         num_examples: Images in each of the grids worst, median and best.
+        variants: Whether the other definitions that the literature uses are shown too, and written
+            to ``variants.json``.
         enabled: False for a test that is not about masks of a network; it then writes nothing.
     """
 
@@ -47,12 +54,14 @@ class Report(Callback):
         beside: dict[str, str] | None = None,
         num_examples: int = 4,
         *,
+        variants: bool = False,
         enabled: bool = True,
     ) -> None:
         if num_examples < 1:
             raise ValueError(f"num_examples must be at least 1, got {num_examples}")
         self.beside = beside or {}
         self.num_examples = num_examples
+        self.variants = variants
         self.enabled = enabled
         self._beside: dict[str, tuple[str, Values]] = {}
         self._rows: dict[str, Row] = {}
@@ -101,9 +110,13 @@ class Report(Callback):
                 f"got {type(batch).__name__} and {type(outputs).__name__}: "
                 "for another kind of test set report.enabled to false"
             )
-        for place, id in enumerate(batch.id):
-            _refuse_duplicate(id, self._rows)
-            self._collect(outputs, batch, place)
+        # threads, since drawing and counting release the interpreter
+        with ThreadPoolExecutor(min(len(batch), MAX_THREADS)) as pool:
+            done = pool.map(lambda place: self._collect(outputs, batch, place), range(len(batch)))
+        for row, pictures in done:
+            _refuse_duplicate(row.id, self._rows)
+            self._rows[row.id] = row
+            self._pictures[row.id] = pictures
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Bring all processes' rows together and write the report from the first one.
@@ -137,13 +150,11 @@ class Report(Callback):
         self._pictures = {}
         self._mean_mask = None
 
-    def _collect(self, outputs: Evaluated, batch: Batch, place: int) -> None:
+    def _collect(self, outputs: Evaluated, batch: Batch, place: int) -> tuple[Row, Thumbnails]:
         id, truth, weight = batch.id[place], batch.truth[place], batch.truth_weight[place]
         if truth is None:
             raise ValueError(f"sample {id!r} has no truth: a report needs a labelled test split")
-        if self._mean_mask is not None:
-            self._mean_mask = self._mean_mask.to(truth.device)
-        self._rows[id] = Row(
+        row = Row(
             id=id,
             subset=subset_of(id),
             class_name=next(iter(batch.class_names[place]), ""),
@@ -151,7 +162,7 @@ class Report(Callback):
             scores=outputs.scores[place],
             priors=score_priors(self._mean_mask, truth, weight),
         )
-        self._pictures[id] = thumbnails(batch.image[place], truth, outputs.maps[place], weight)
+        return row, thumbnails(batch.image[place], truth, outputs.maps[place], weight)
 
     def _content(
         self, trainer: Trainer, rows: list[Row], pictures: Mapping[str, Thumbnails]
@@ -164,6 +175,7 @@ class Report(Callback):
             beside=self._beside,
             pictures=pictures,
             num_examples=self.num_examples,
+            variants=self.variants,
             problems=None if data is None else data.problems,
             facts={
                 "command": run_facts.command(),
@@ -201,14 +213,15 @@ def _gather(mine: T) -> list[T]:
 
 
 def _print(content: Content, folder: Path) -> None:
-    measures = [m for m in in_order_of_reading() if m.key in ("max_f", "mean_f", "mae")]
+    measures = literature(content.contenders[0].values[ALL])
     title = Text(f"{content.title}: {len(content.rows)} images")
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for measure in measures:
         table.add_column(measure.title, justify="right")
     for place, contender in enumerate(content.contenders):
-        numbers = [f"{contender.values[ALL][measure.key]:.3f}" for measure in measures]
+        values = contender.values[ALL]
+        numbers = [number(measure, values.get(measure.key)) for measure in measures]
         table.add_row(Text(contender.name), *numbers, style="" if place else "bold")
     console = Console()
     console.print(table)

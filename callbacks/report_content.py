@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from callbacks.beside import ALL, Values
 from callbacks.priors import CENTRE, CENTRE_SIGMA, MEAN_MASK
+from callbacks.published import TE_SUBSETS, TE_UNION, PublishedTable, published_tables
 from callbacks.reports_data import Problem
 from callbacks.thumbnails import Thumbnails
 from metrics.scores import ImageScores
@@ -39,6 +40,7 @@ class Contender:
     name: str
     note: str
     values: Values
+    """Of a run or prior scored here, those of `Content.unions` too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,10 +60,16 @@ class Content:
     """Sorted by id."""
     scores: Mapping[str, SetScores]
     """This run's, by subset in order; `ALL` first."""
+    unions: Mapping[str, SetScores]
+    """This run's over all images of several subsets, as papers report them: `TE_UNION`."""
     priors: Mapping[str, SetScores]
     """Scores of the priors on the whole test set by name."""
     contenders: Sequence[Contender]
     """This run first, then the runs beside it, then the priors."""
+    published: Sequence[PublishedTable]
+    """What papers give for those subsets and unions that are DIS5K's."""
+    variants: Mapping[str, Mapping[str, float]] | None
+    """`metrics.measures.VARIANTS` of this run by subset. None: not asked for."""
     examples: Mapping[str, Sequence[Example]]
     """By the name of the grid: worst, median, best."""
     problems: Sequence[Problem] | None
@@ -79,6 +87,7 @@ def build_content(
     num_examples: int,
     problems: Sequence[Problem] | None,
     facts: Mapping[str, str],
+    variants: bool = False,
 ) -> Content:
     """Average the scores and choose what is shown.
 
@@ -90,8 +99,11 @@ def build_content(
         num_examples: Per grid.
         problems: Findings of the data set check.
         facts: What a reader needs to run it again, by name.
+        variants: Whether the other definitions of the literature are shown.
     """
-    groups = group_by_subset(rows)
+    subsets = group_by_subset(rows)
+    unions = _unions(subsets)
+    groups = subsets | unions
     scores = {name: set_scores([row.scores for row in group]) for name, group in groups.items()}
     priors = {
         prior: {
@@ -102,8 +114,11 @@ def build_content(
     return Content(
         title=title,
         rows=rows,
-        scores=scores,
+        scores={name: scores[name] for name in subsets},
+        unions={name: scores[name] for name in unions},
         priors={prior: by_subset[ALL] for prior, by_subset in priors.items()},
+        published=published_tables({name: len(group) for name, group in groups.items()}),
+        variants={n: of_set.variants() for n, of_set in scores.items()} if variants else None,
         contenders=[
             Contender(name=THIS_RUN, note="", values=values_by_subset(scores)),
             *(Contender(name=n, note=origin, values=v) for n, (origin, v) in beside.items()),
@@ -160,6 +175,12 @@ def choose_examples(rows: Sequence[Row], num: int) -> dict[str, list[Row]]:
     best = [row for row in reversed(ranked[-num:]) if num and row not in worst]
     median = [r for r in ranked[middle : middle + num] if r not in worst and r not in best]
     return {"worst": worst, "median": median, "best": best}
+
+
+def _unions(groups: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    if not all(name in groups for name in TE_SUBSETS):
+        return {}
+    return {TE_UNION: [row for name in TE_SUBSETS for row in groups[name]]}
 
 
 _PRIOR_NOTES = {

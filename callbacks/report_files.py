@@ -2,17 +2,22 @@
 
 import csv
 import json
+import math
 from collections.abc import Sequence
-from io import StringIO
+from dataclasses import asdict, fields
+from io import BytesIO, StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from callbacks.report_content import Content, Row, values_by_subset
-from callbacks.report_html import page
-from callbacks.report_plots import LIGHT, f_plot, grid_picture, precision_recall_plot
+import numpy as np
+from numpy.typing import NDArray
 
-PER_IMAGE = ("mae", "mean_f", "adaptive_f")
-"""Fields of `ImageScores` that become columns; max F belongs to a set, as the maximum of a mean."""
+from callbacks.report_content import Content, Row, values_by_subset
+from callbacks.report_drawings import draw_plots
+from callbacks.report_html import page
+from callbacks.report_plots import grid_picture
+from metrics.measures import MEASURES
+from metrics.shape import Shape
 
 
 def write_report(folder: Path, content: Content) -> None:
@@ -36,14 +41,21 @@ def write_report(folder: Path, content: Content) -> None:
 
 
 def _files(content: Content) -> dict[str, bytes]:
-    priors = {c.name: c.values for c in content.contenders if c.name in content.priors}
+    plots = draw_plots(content)
+    priors = {
+        c.name: {subset: values for subset, values in c.values.items() if subset in content.scores}
+        for c in content.contenders
+        if c.name in content.priors
+    }
+    variants = {} if content.variants is None else {"variants.json": _json(content.variants)}
     return {
-        "index.html": page(content).encode(),
+        "index.html": page(content, plots).encode(),
         "metrics.json": _json(values_by_subset(content.scores)),
         "priors.json": _json(priors),
+        **variants,
         "per_image.csv": _csv(content.rows),
-        "precision_recall.png": precision_recall_plot(content, LIGHT),
-        "f_curve.png": f_plot(content, LIGHT),
+        "curves.npz": _curves(content.rows),
+        **{f"{plot.name}.png": plot.light for plot in plots.all()},
         **{f"{name}.png": grid_picture(shown) for name, shown in content.examples.items() if shown},
     }
 
@@ -53,10 +65,33 @@ def _json(values: object) -> bytes:
 
 
 def _csv(rows: Sequence[Row]) -> bytes:
+    measured = [m.key for m in MEASURES if m.key in rows[0].scores.values]
+    shape = [] if rows[0].scores.shape is None else [field.name for field in fields(Shape)]
     text = StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["id", "subset", "class_name", "height", "width", *PER_IMAGE])
+    writer.writerow(["id", "subset", "class_name", "height", "width", *measured, *shape])
     for row in rows:
-        numbers = [row.scores.values[key] for key in PER_IMAGE]
-        writer.writerow([row.id, row.subset, row.class_name, *row.size, *numbers])
+        numbers = [row.scores.values[key] for key in measured]
+        if row.scores.shape is not None:
+            numbers += asdict(row.scores.shape).values()
+        cells = ["" if math.isnan(number) else f"{number!r}" for number in numbers]
+        writer.writerow([row.id, row.subset, row.class_name, *row.size, *cells])
     return text.getvalue().encode()
+
+
+def _curves(rows: Sequence[Row]) -> bytes:
+    """Return ``id`` (N,) and ``(N, 256)`` float64: max F of any part of the set follows from it."""
+
+    def stacked(name: str) -> NDArray[np.float64]:
+        return np.stack([row.scores.curves[name].numpy() for row in rows])
+
+    data = BytesIO()
+    np.savez_compressed(
+        data,
+        id=np.array([row.id for row in rows]),
+        f=stacked("f"),
+        e=stacked("e"),
+        precision=stacked("precision"),
+        recall=stacked("recall"),
+    )
+    return data.getvalue()

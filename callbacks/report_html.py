@@ -2,22 +2,27 @@
 
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from callbacks.beside import ALL
+from callbacks.published import TE_SUBSETS, TE_UNION, PublishedTable, differing_subsets
 from callbacks.report_content import Content
-from callbacks.report_plots import DARK, LIGHT, f_plot, precision_recall_plot
-from metrics.measures import MEASURES, Measure
+from callbacks.report_definitions import DEFINITIONS, USERS_OF_VARIANTS
+from callbacks.report_drawings import Plots
+from callbacks.report_measures import further, literature, number
+from metrics.measures import MEASURES, VARIANTS, Measure
 
-READING_ORDER = ("max_f", "mean_f", "adaptive_f", "mae")
-"""Keys of the figures at the top and of the tables' columns; the first is shown in large type."""
 MAX_PROBLEMS = 50
 """Findings listed one by one; all of them are counted."""
 
+_OPEN_TABLES = ("DIS-VD", TE_UNION)
+"""What papers compare by; the parts of the union fold out."""
 
-def page(content: Content) -> str:
+
+def page(content: Content, plots: Plots) -> str:
     """Return the HTML of a report."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -29,39 +34,66 @@ def page(content: Content) -> str:
     environment.filters["png"] = _png_uri
     environment.filters["jpeg"] = _jpeg_uri
     problems = content.problems or ()
+    own = content.contenders[0].values
+    by_key = {measure.key: measure for measure in MEASURES}
     return environment.get_template("report.html.jinja").render(
         content=content,
         all=ALL,
-        own_values=content.contenders[0].values,
-        measures=in_order_of_reading(),
+        own_values=own,
+        measures=literature(own[ALL]),
+        further=further(own[ALL]),
+        by_key=by_key,
+        number=number,
         best=_best(content),
-        plots=[
-            (plot(content, LIGHT), plot(content, DARK), text)
-            for plot, text in (
-                (f_plot, "F over the threshold"),
-                (precision_recall_plot, "PR curve"),
-            )
-        ],
+        footnotes=_footnotes(content.published),
+        sources=_sources(content.published),
+        open_tables=_OPEN_TABLES,
+        last_of_union=TE_SUBSETS[-1],
+        published_best={t.subset: _published_best(content, t) for t in content.published},
+        differing=differing_subsets({n: len_of.num_images for n, len_of in content.scores.items()}),
+        definitions=[(by_key[key], DEFINITIONS[key]) for key in DEFINITIONS if key in own[ALL]],
+        variants=[(variant, USERS_OF_VARIANTS[variant.key]) for variant in VARIANTS],
+        plots=plots,
         problem_counts=Counter(str(problem.kind) for problem in problems).most_common(),
         problems=list(problems)[:MAX_PROBLEMS],
         num_problems=len(problems),
     )
 
 
-def in_order_of_reading() -> list[Measure]:
-    """Return the measures as people read them; files keep the order of `MEASURES`."""
-    by_key = {measure.key: measure for measure in MEASURES}
-    return [by_key[key] for key in READING_ORDER]
-
-
 def _best(content: Content) -> dict[str, float]:
     """Return the best value of each measure among the contenders, over the whole set."""
+    own = content.contenders[0].values[ALL]
     return {
-        m.key: (max if m.higher_is_better else min)(
-            c.values[ALL][m.key] for c in content.contenders if m.key in c.values[ALL]
+        m.key: _better(
+            m, [c.values[ALL][m.key] for c in content.contenders if m.key in c.values[ALL]]
         )
-        for m in in_order_of_reading()
+        for m in MEASURES
+        if m.key in own
     }
+
+
+def _published_best(content: Content, table: PublishedTable) -> dict[str, float]:
+    """Return the best value of each measure in one table, as it is written there."""
+    own = content.contenders[0].values[table.subset]
+    return {
+        m.key: _better(m, [own[m.key], *(r.values[m.key] for r in table.rows if m.key in r.values)])
+        for m in literature(own)
+    }
+
+
+def _better(measure: Measure, values: Sequence[float]) -> float:
+    return max(values) if measure.higher_is_better else min(values)
+
+
+def _footnotes(tables: Sequence[PublishedTable]) -> dict[str, int]:
+    """Return the notes on published rows, numbered as they are met."""
+    notes = [note for table in tables for row in table.rows for note in row.notes]
+    return {note: place + 1 for place, note in enumerate(dict.fromkeys(notes))}
+
+
+def _sources(tables: Sequence[PublishedTable]) -> list[str]:
+    sources = [source for table in tables for row in table.rows for source in row.sources]
+    return list(dict.fromkeys(sources))
 
 
 def _png_uri(data: bytes) -> str:

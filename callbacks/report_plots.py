@@ -54,34 +54,23 @@ DARK = Theme(
 
 def precision_recall_plot(content: Content, theme: Theme) -> bytes:
     """Return a PNG of mean precision over mean recall, one point per threshold."""
-    figure, axes = _axes(theme, "Precision and recall", "recall", "precision")
+    figure, axes = panel(theme, "Precision and recall", "recall", "precision")
     for name, scores, style in _lines(content, theme):
         axes.add_line(
             style.line(scores.curves["recall"].numpy(), scores.curves["precision"].numpy(), name)
         )
-    _legend(axes, theme)
-    return _png(figure)
+    _finish_curves(axes, theme)
+    return png(figure)
 
 
 def f_plot(content: Content, theme: Theme) -> bytes:
     """Return a PNG of the mean F curve over the threshold, with its maximum marked."""
-    figure, axes = _axes(theme, "F over the threshold", "threshold", "mean F of the images")
-    for name, scores, style in _lines(content, theme):
-        axes.add_line(style.line(THRESHOLDS, scores.curves["f"].numpy(), name))
-    f = content.scores[ALL].curves["f"]
-    best = int(f.argmax())
-    axes.plot(THRESHOLDS[best], f[best], "o", color=theme.accent, markersize=6)
-    axes.annotate(
-        f"max F {float(f[best]):.3f}",
-        (THRESHOLDS[best], float(f[best])),
-        xytext=(0, 8),
-        textcoords="offset points",
-        ha="left" if best < 128 else "right",
-        color=theme.text,
-        fontsize=9,
-    )
-    _legend(axes, theme)
-    return _png(figure)
+    return _threshold_plot(content, theme, "f", "F")
+
+
+def e_plot(content: Content, theme: Theme) -> bytes:
+    """Return a PNG of the mean E curve over the threshold, with its maximum marked."""
+    return _threshold_plot(content, theme, "e", "E")
 
 
 def grid_picture(examples: Sequence[Example]) -> bytes:
@@ -95,18 +84,59 @@ def grid_picture(examples: Sequence[Example]) -> bytes:
         pictures, row = example.pictures, example.row
         mean_f, mae = row.scores.values["mean_f"], row.scores.values["mae"]
         columns = {
-            f"{row.id}\nmean F {mean_f:.3f}, MAE {mae:.3f}": pictures.photo,
+            "photo": pictures.photo,
             "truth": pictures.truth,
             "prediction": pictures.prediction,
             "error (blue missed, orange extra)": pictures.error,
         }
-        for column, (title, encoded) in enumerate(columns.items()):
+        shown = [(title, data) for title, data in columns.items() if data is not None]
+        for column, (title, encoded) in enumerate(shown):
             axes = figure.add_subplot(lines[line, column])
             axes.imshow(decode(encoded))
+            if column == 0:
+                title = f"{row.id}\nmean F {mean_f:.3f}, MAE {mae:.3f}"
             # an id is no formula
             axes.set_title(title, fontsize=7, loc="left", parse_math=False)
             axes.set_axis_off()
-    return _png(figure)
+    return png(figure)
+
+
+def panel(theme: Theme, title: str, x: str, y: str, *, width: float = 4.0) -> tuple[Figure, Axes]:
+    """Return an empty plot in the page's style.
+
+    Args:
+        theme: Colours.
+        title: Above the plot.
+        x: Name of the axis.
+        y: Name of the axis.
+        width: In inches; at 4 three plots stand side by side in the page, at 5.2 two.
+    """
+    figure = Figure(figsize=(width, 3.6), dpi=170, facecolor=theme.background)
+    FigureCanvasAgg(figure)
+    # fixed margins: a layout engine would take ten times as long as the plot
+    left = 0.58 / width
+    axes = figure.add_axes((left, 0.15, 0.97 - left, 0.66))
+    axes.set_facecolor(theme.background)
+    figure.text(0.02, 0.94, title, color=theme.text, fontsize=11, fontweight="bold", va="center")
+    axes.set_xlabel(x, color=theme.muted, fontsize=9)
+    axes.set_ylabel(y, color=theme.muted, fontsize=9)
+    axes.tick_params(colors=theme.muted, length=0, labelsize=8.5)
+    axes.grid(color=theme.grid, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+    return figure, axes
+
+
+def subtitle(figure: Figure, theme: Theme, text: str) -> None:
+    """Write a line below the title."""
+    figure.text(0.02, 0.865, text, color=theme.muted, fontsize=9, va="center")
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a file."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,38 +160,31 @@ def _lines(content: Content, theme: Theme) -> list[tuple[str, SetScores, _Style]
     return [(THIS_RUN, content.scores[ALL], own), *others]
 
 
-def _axes(theme: Theme, title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(5.2, 4.2), dpi=160, layout="constrained", facecolor=theme.background)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_facecolor(theme.background)
+def _threshold_plot(content: Content, theme: Theme, curve: str, letter: str) -> bytes:
+    values = content.scores[ALL].curves[curve]
+    best = int(values.argmax())
+    title = f"{letter} over the threshold, max {float(values[best]):.3f}"
+    figure, axes = panel(theme, title, "threshold", f"mean {letter} of the images")
+    for name, scores, style in _lines(content, theme):
+        axes.add_line(style.line(THRESHOLDS, scores.curves[curve].numpy(), name))
+    axes.plot(THRESHOLDS[best], values[best], "o", color=theme.accent, markersize=6)
+    _finish_curves(axes, theme)
+    return png(figure)
+
+
+def _finish_curves(axes: Axes, theme: Theme) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
-    axes.set_title(title, loc="left", color=theme.text, fontsize=11, fontweight="bold", pad=28)
-    axes.set_xlabel(x, color=theme.muted)
-    axes.set_ylabel(y, color=theme.muted)
-    axes.tick_params(colors=theme.muted, length=0)
-    axes.grid(color=theme.grid, linewidth=0.8)
-    axes.spines[:].set_visible(False)
-    return figure, axes
-
-
-def _legend(axes: Axes, theme: Theme) -> None:
     # above the plot, where no curve can run through it
     axes.legend(
         loc="lower left",
-        bbox_to_anchor=(0, 1.0),
+        bbox_to_anchor=(-0.16, 1.01),
         ncols=3,
         frameon=False,
         labelcolor=theme.text,
-        fontsize=9,
+        fontsize=8,
         borderpad=0,
         borderaxespad=0.3,
-        columnspacing=1.4,
-        handlelength=1.6,
+        columnspacing=1.0,
+        handlelength=1.5,
+        handletextpad=0.5,
     )
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
-    return buffer.getvalue()

@@ -9,7 +9,7 @@ import cv2
 import cv2.typing
 import numpy as np
 import numpy.typing as npt
-import torch
+from numba import njit
 from torch import Tensor
 
 LONG_SIDE = 256
@@ -26,10 +26,10 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thumbnails:
-    """Four pictures of one shape, the original's; encoded files."""
+    """Pictures of one shape, the original's; encoded files."""
 
-    photo: bytes
-    """JPEG."""
+    photo: bytes | None
+    """JPEG; None where only masks were compared."""
     truth: bytes
     """PNG, grey."""
     prediction: bytes
@@ -41,29 +41,30 @@ class Thumbnails:
 def thumbnails(
     photo: Tensor, truth: Tensor, prediction: Tensor, weight: Tensor | None
 ) -> Thumbnails:
-    """Draw one result.
+    """Draw one result; about 15 ms at 8 megapixels, with the interpreter released.
 
     Args:
-        photo: ``(3, H, W)`` float in [0, 1]; given the shape of the truth.
+        photo: ``(3, H, W)`` float in [0, 1]; given the shape of the truth. ``(3, 0, 0)``: there is
+            none.
         truth: ``(h, w)`` uint8.
         prediction: ``(h, w)`` uint8.
         weight: ``(h, w)`` uint8, 0 ignored. None: every pixel counts.
     """
     size = _thumbnail_size(truth.shape[0], truth.shape[1])
-    pixels = (photo.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
-    true, predicted = truth.cpu().numpy(), prediction.cpu().numpy()
-    missed, extra = cv2.subtract(true, predicted), cv2.subtract(predicted, true)
+    true, predicted = _plane(truth), _plane(prediction)
+    # at full size: once shrunk, a strut beside its place would count as right
+    missed = cv2.subtract(true, predicted).astype(np.uint8, copy=False)
+    extra = cv2.subtract(predicted, true).astype(np.uint8, copy=False)
     if weight is not None:
-        ignored = weight.cpu().numpy() == 0
+        ignored = _plane(weight) == 0
         missed[ignored] = extra[ignored] = 0
-    small_truth = _shrink(true, size)
+    small_truth = _block_means(true, *size)
+    error = _error(small_truth, _block_means(missed, *size), _block_means(extra, *size))
     return Thumbnails(
-        photo=_encode(".jpg", _shrink(pixels, size)[..., ::-1]),
+        photo=_encode(".jpg", _small_photo(photo, size)) if photo.numel() else None,
         truth=_encode(".png", small_truth),
-        prediction=_encode(".png", _shrink(predicted, size)),
-        error=_encode(
-            ".png", _error(small_truth, _shrink(missed, size), _shrink(extra, size))[..., ::-1]
-        ),
+        prediction=_encode(".png", _block_means(predicted, *size)),
+        error=_encode(".png", error[..., ::-1]),
     )
 
 
@@ -79,10 +80,39 @@ def _thumbnail_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _shrink(pixels: cv2.typing.MatLike, size: tuple[int, int]) -> Pixels:
-    smaller = pixels.shape[0] >= size[0] and pixels.shape[1] >= size[1]
+def _plane(plane: Tensor) -> Pixels:
+    return np.ascontiguousarray(plane.cpu().numpy())
+
+
+def _small_photo(photo: Tensor, size: tuple[int, int]) -> Pixels:
+    """Return ``(h, w, 3)`` BGR, as OpenCV encodes it."""
+    channels = photo.float().cpu().numpy()
+    smaller = channels.shape[1] >= size[0] and channels.shape[2] >= size[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return cv2.resize(pixels, (size[1], size[0]), interpolation=method).astype(np.uint8)
+    shrunk = [cv2.resize(c, (size[1], size[0]), interpolation=method) for c in channels[::-1]]
+    return np.clip(np.stack(shrunk, -1) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+@njit(nogil=True, cache=True)
+def _block_means(plane: Pixels, height: int, width: int) -> Pixels:
+    """Return the means of ``height x width`` blocks of whole pixels that cover the plane.
+
+    OpenCV's INTER_AREA divides pixels between blocks, which nobody sees and takes eight times as
+    long. No side may be larger than the plane's.
+    """
+    h, w = plane.shape
+    means = np.empty((height, width), np.uint8)
+    for row in range(height):
+        top, bottom = row * h // height, (row + 1) * h // height
+        sums = np.zeros(w, np.uint32)
+        for y in range(top, bottom):
+            for x in range(w):
+                sums[x] += plane[y, x]
+        for column in range(width):
+            left, right = column * w // width, (column + 1) * w // width
+            area = (bottom - top) * (right - left)
+            means[row, column] = (sums[left:right].sum() + area // 2) // area
+    return means
 
 
 def _error(truth: Pixels, missed: Pixels, extra: Pixels) -> Pixels:

@@ -5,8 +5,9 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Set
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from pathlib import Path
 
@@ -20,11 +21,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from callbacks import report_files
+from callbacks.compare_runs import read_report
 from callbacks.report import Report
 from datamodules.batch import Batch, collate
 from datamodules.sample import MaskKind, Provenance, Sample, View
 from metrics.dis import DISMetrics
-from metrics.scores import Evaluated
+from metrics.measures import ALL_MEASURES, MEASURES, OF_THE_SET, PIXELWISE
+from metrics.scores import Evaluated, image_scores
+from metrics.shape import shape_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
 
@@ -34,8 +38,10 @@ FILES = {
     "metrics.json",
     "priors.json",
     "per_image.csv",
+    "curves.npz",
     "precision_recall.png",
     "f_curve.png",
+    "e_curve.png",
     "worst.png",
     "median.png",
     "best.png",
@@ -101,13 +107,18 @@ class CheckedBlobs(Blobs):
         return torch.eye(8)
 
 
+class MasksAlone(Blobs):
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        return replace(batch.to_float(), image=torch.zeros(len(batch), 3, 0, 0))
+
+
 class Guess(LightningModule):
     """Draws a noisy version of the truth, the same for each id."""
 
-    def __init__(self) -> None:
+    def __init__(self, measures: Set[str] = ALL_MEASURES) -> None:
         super().__init__()
         self.unused = nn.Linear(1, 1)
-        self.metrics = DISMetrics()
+        self.metrics = DISMetrics(measures)
         self.seen: list[tuple[Tensor, Tensor, Tensor | None]] = []
 
     def test_step(self, batch: Batch, batch_idx: int) -> Evaluated:
@@ -123,8 +134,13 @@ class Guess(LightningModule):
         return Evaluated(maps=maps, scores=self.metrics.latest)
 
 
-def run(folder: Path, data: LightningDataModule | None = None, **options: object) -> Guess:
-    model = Guess()
+def run(
+    folder: Path,
+    data: LightningDataModule | None = None,
+    measures: Set[str] = ALL_MEASURES,
+    **options: object,
+) -> Guess:
+    model = Guess(measures)
     trainer = Trainer(
         accelerator="cpu",
         devices=1,
@@ -188,6 +204,67 @@ def test_subsets_are_the_folders_of_the_ids(finished: tuple[Path, Guess]) -> Non
     ]  # fmt: skip
 
 
+def test_every_score_of_an_image_is_in_the_table_and_the_curves(
+    finished: tuple[Path, Guess],
+) -> None:
+    report, model = finished
+    with (report / "per_image.csv").open(newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    with np.load(report / "curves.npz") as curves:
+        place = {str(id): i for i, id in enumerate(curves["id"])}
+        for id, (prediction, truth, weight) in zip(IDS, model.seen, strict=True):
+            scores = image_scores(prediction, truth, weight)
+            shape = shape_of((truth > 128).numpy())
+            expected = scores.values | asdict(shape)
+            assert {key: float(rows[id][key]) for key in expected} == pytest.approx(expected)
+            for name in ("f", "e", "precision", "recall"):
+                np.testing.assert_array_equal(curves[name][place[id]], scores.curves[name])
+        values = json.loads((report / "metrics.json").read_text())["all"]
+        assert curves["f"].mean(0).max() == pytest.approx(values["max_f"], abs=1e-9)
+        assert curves["e"].mean(0).max() == pytest.approx(values["max_e"], abs=1e-9)
+
+
+def test_metrics_hold_every_measure_in_the_order_of_all_files(
+    finished: tuple[Path, Guess],
+) -> None:
+    values = json.loads((finished[0] / "metrics.json").read_text())
+    assert all(list(of) == [m.key for m in MEASURES] for of in values.values())
+
+
+def test_comparison_reads_the_report(finished: tuple[Path, Guess]) -> None:
+    read = read_report(finished[0].parent)
+    assert set(read.row_of) == set(IDS)
+    assert read.values.keys() == {m.key for m in MEASURES} - OF_THE_SET.keys()
+    assert {"f", "e"} <= read.curve_names
+
+
+def test_other_definitions_are_written_when_asked_for(tmp_path: Path) -> None:
+    run(tmp_path, Blobs(("TE1/a", "TE1/b", "TE2/c")), variants=True)
+    variants = json.loads((tmp_path / "report" / "variants.json").read_text())
+    with np.load(tmp_path / "report" / "curves.npz") as curves:
+        assert variants["all"]["mean_of_max_f"] == pytest.approx(curves["f"].max(1).mean())
+        p, r = curves["precision"].mean(0), curves["recall"].mean(0)
+        of_means = np.divide(1.3 * p * r, 0.3 * p + r, out=np.zeros(256), where=p * r > 0)
+        expected = of_means.max()
+    assert variants["all"]["max_f_of_mean_precision_and_recall"] == pytest.approx(expected)
+    assert list(variants) == ["all", "TE1", "TE2"]
+
+
+def test_masks_without_photos_are_reported_all_the_same(tmp_path: Path) -> None:
+    run(tmp_path, MasksAlone(("one",)))
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert 'alt="error"' in page
+    assert 'alt="photo"' not in page
+
+
+def test_pixelwise_measures_alone_make_a_report(tmp_path: Path) -> None:
+    run(tmp_path, Blobs(("one",)), measures=PIXELWISE)
+    values = json.loads((tmp_path / "report" / "metrics.json").read_text())["all"]
+    assert values.keys() == PIXELWISE
+    header = (tmp_path / "report" / "per_image.csv").read_text().splitlines()[0].split(",")
+    assert set(header) & {"hce", "holes", "mba", "max_f"} == set()
+
+
 def test_the_page_loads_nothing_and_runs_no_script(finished: tuple[Path, Guess]) -> None:
     page = (finished[0] / "index.html").read_text()
     sources = re.findall(r"(?:src|srcset|href)\s*=\s*\"([^\"]{0,20})", page)
@@ -241,6 +318,13 @@ def test_a_data_module_without_a_check_still_gets_a_report(plain: tuple[Path, st
     assert set(json.loads((plain[0] / "priors.json").read_text())) == {"centre prior"}
 
 
+def test_the_six_numbers_of_the_literature_are_printed(plain: tuple[Path, str]) -> None:
+    titles = ("max F", "weighted F", "MAE", "S", "mean E", "HCE")
+    heading = next(line for line in plain[1].splitlines() if "MAE" in line)
+    places = [heading.index(title) for title in titles]
+    assert places == sorted(places)
+
+
 def test_ids_without_a_folder_give_no_subset(plain: tuple[Path, str]) -> None:
     assert list(json.loads((plain[0] / "metrics.json").read_text())) == ["all"]
 
@@ -291,7 +375,7 @@ def test_a_failed_write_leaves_the_old_report_whole(
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "index.html").write_text("old")
 
-    def full(_: object) -> str:
+    def full(*_: object) -> str:
         raise OSError("no space left on device")
 
     monkeypatch.setattr(report_files, "page", full)

@@ -1,11 +1,13 @@
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from callbacks.priors import CENTRE, MEAN_MASK, centre_prior, score_priors
+from callbacks.priors import CENTRE, MEAN_MASK, centre_prior, mean_mask_prior, score_priors
 from callbacks.report_content import Row, choose_examples
 from callbacks.run_facts import commit, duration
 from callbacks.thumbnails import EXTRA, MISSED, OBJECT, decode, thumbnails
+from metrics.measures import OF_THE_SET, PIXELWISE
 from metrics.quantise import resize, to_uint8
 from metrics.scores import image_scores
 
@@ -20,18 +22,36 @@ def test_centre_prior_is_symmetric_and_highest_in_the_middle(size: tuple[int, in
 
 def test_centre_prior_falls_by_one_sigma_a_quarter_from_the_middle() -> None:
     prior = centre_prior((1001, 2001))
-    assert float(prior[500, 1500]) == pytest.approx(np.exp(-0.5), rel=2e-3)
-    assert float(prior[750, 1000]) == pytest.approx(np.exp(-0.5), rel=3e-3)
+    assert int(prior[500, 1000]) == 255
+    assert int(prior[500, 1500]) == int(prior[750, 1000]) == round(255 * np.exp(-0.5))
 
 
-def test_priors_are_scored_like_any_map() -> None:
+def test_centre_prior_is_rounded_as_every_map_is() -> None:
+    y, x = (((torch.arange(n) + 0.5) / n - 0.5) / 0.25 for n in (57, 83))
+    expected = to_uint8(torch.outer((-(y**2) / 2).exp(), (-(x**2) / 2).exp()))
+    difference = centre_prior((57, 83)).int() - expected.int()
+    assert int(difference.abs().max()) <= 1  # where float32 lands on the other side of a half
+    assert float((difference != 0).float().mean()) < 1e-3
+
+
+@pytest.mark.parametrize("size", [(20, 30), (3, 5), (1, 1), (64, 64), (301, 199)])
+def test_mean_mask_is_resized_as_maps_are(size: tuple[int, int]) -> None:
+    mean_mask = torch.rand(64, 64, generator=torch.Generator().manual_seed(0))
+    expected = to_uint8(resize(mean_mask, size))
+    difference = mean_mask_prior(mean_mask, size).int() - expected.int()
+    assert int(difference.abs().max()) <= 1
+    assert float((difference != 0).float().mean()) < 1e-2
+
+
+def test_priors_are_scored_like_any_map_but_by_pixelwise_measures_only() -> None:
     truth = torch.zeros(20, 30, dtype=torch.uint8)
     truth[5:15, 10:20] = 255
     mean_mask = torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
     scores = score_priors(mean_mask, truth, None)
-    expected = image_scores(to_uint8(resize(mean_mask, (20, 30))), truth, None)
+    expected = image_scores(mean_mask_prior(mean_mask, (20, 30)), truth, None)
     assert list(scores) == [MEAN_MASK, CENTRE]
     assert torch.equal(scores[MEAN_MASK].curves["f"], expected.curves["f"])
+    assert scores[MEAN_MASK].values.keys() == PIXELWISE - OF_THE_SET.keys()
 
 
 def test_error_picture_tells_missed_from_extra_and_hides_ignored() -> None:
@@ -53,6 +73,7 @@ def test_pictures_have_the_shape_of_the_original(
 ) -> None:
     plane = torch.zeros(size, dtype=torch.uint8)
     made = thumbnails(torch.rand(3, 32, 32), plane, plane, None)
+    assert made.photo is not None
     for encoded in (made.photo, made.truth, made.prediction, made.error):
         assert decode(encoded).shape == (*expected, 3)
 
@@ -61,8 +82,29 @@ def test_photo_keeps_its_colours() -> None:
     plane = torch.zeros(16, 16, dtype=torch.uint8)
     red = torch.zeros(3, 16, 16)
     red[0] = 1
-    drawn = decode(thumbnails(red, plane, plane, None).photo).reshape(-1, 3).mean(0)
-    np.testing.assert_allclose(drawn, [255, 0, 0], atol=3)
+    photo = thumbnails(red, plane, plane, None).photo
+    assert photo is not None
+    np.testing.assert_allclose(decode(photo).reshape(-1, 3).mean(0), [255, 0, 0], atol=3)
+
+
+def test_where_there_is_no_photo_none_is_drawn() -> None:
+    plane = torch.zeros(16, 16, dtype=torch.uint8)
+    assert thumbnails(torch.zeros(3, 0, 0), plane, plane, None).photo is None
+
+
+def test_large_pictures_are_shrunk_to_the_means_of_blocks() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (768, 1024), dtype=np.uint8)
+    plane = torch.from_numpy(noise)
+    drawn = decode(thumbnails(torch.zeros(3, 4, 4), plane, plane, None).truth)[..., 0]
+    expected = cv2.resize(noise, (256, 192), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(drawn, expected, atol=1)
+
+
+def test_a_strut_that_is_beside_its_place_is_missed_and_extra() -> None:
+    truth, prediction = torch.zeros(2, 1024, 1024, dtype=torch.uint8)
+    truth[:, 400], prediction[:, 402] = 255, 255  # in one block of the small picture
+    error = decode(thumbnails(torch.zeros(3, 4, 4), truth, prediction, None).error)
+    np.testing.assert_allclose(error[:, 100], [(np.add(MISSED, EXTRA) / 4).tolist()] * 256, atol=2)
 
 
 def rows(num: int) -> list[Row]:

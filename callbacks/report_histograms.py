@@ -1,0 +1,73 @@
+"""How the scores of single images spread: a mean hides whether all are fair or a few are lost."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from callbacks.report_content import Content
+from callbacks.report_measures import number
+from callbacks.report_plots import Theme, panel, png, subtitle
+from metrics.measures import MEASURES, Measure
+
+Values = NDArray[np.float64]
+
+MIN_IMAGES = 8
+"""Fewer are read one by one in the grids."""
+SPREAD = ("mean_f", "weighted_f", "mae", "s", "mean_e", "hce")
+"""Measures that have a histogram: those of the literature, max F by mean F, since no single image
+has the former."""
+_NUM_BINS = 32
+
+
+def spread_measures(content: Content) -> list[Measure]:
+    """Return the measures that have a histogram; none for fewer than `MIN_IMAGES`."""
+    if len(content.rows) < MIN_IMAGES:
+        return []
+    by_key = {measure.key: measure for measure in MEASURES}
+    return [by_key[key] for key in SPREAD if key in content.rows[0].scores.values]
+
+
+def histogram(content: Content, measure: Measure, theme: Theme) -> bytes:
+    """Return a PNG of the number of images over one measure, the median marked."""
+    values = np.array([row.scores.values[measure.key] for row in content.rows])
+    counted = measure.key == "hce"
+    figure, axes = panel(theme, measure.title, "clicks, log scale" if counted else "", "images")
+    edges = click_edges(values) if counted else score_edges(values)
+    axes.hist(values, bins=edges.tolist(), color=theme.accent, rwidth=0.92)
+    if counted:
+        _scale_clicks(axes, float(values.max()))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlim(edges[0], edges[-1])
+    median, mean = float(np.median(values)), float(values.mean())
+    axes.axvline(median, color=theme.others[0], linewidth=1.6)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(visible=False, axis="x")
+    subtitle(
+        figure, theme, f"median {number(measure, median)} (line), mean {number(measure, mean)}"
+    )
+    return png(figure)
+
+
+def score_edges(values: Values) -> Values:
+    """Return edges around all values: from 0 where errors are small, to 1 where scores are high."""
+    lowest, highest = float(values.min()), float(values.max())
+    if highest < 0.5:
+        return np.linspace(0, max(0.05, np.ceil(highest * 20) / 20), _NUM_BINS + 1)
+    return np.linspace(min(0.9, np.floor(lowest * 10) / 10), max(1.0, highest), _NUM_BINS + 1)
+
+
+def click_edges(values: Values) -> Values:
+    """Return a bin for 0 clicks, and from 1 on bins of one ratio that hold at least one count."""
+    top = max(10.0, float(values.max()) + 1)
+    ratios = np.unique(np.floor(np.geomspace(1, top, _NUM_BINS)))
+    return np.concatenate([[0.0], ratios])
+
+
+def _scale_clicks(axes: Axes, highest: float) -> None:
+    axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+    decades = 10.0 ** np.arange(0, np.ceil(np.log10(max(10.0, highest + 1))) + 1)
+    axes.set_xticks([0, *decades])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda clicks, _: f"{clicks:,.0f}"))
