@@ -1,5 +1,6 @@
 """Train and evaluate any network that returns one or several maps of one object."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,10 +14,12 @@ from datamodules.batch import Batch
 from datamodules.seeds import seed_for
 from lightningmodules.losses import Loss
 from lightningmodules.schedules import Schedule
+from lightningmodules.skeleton_cache import SkeletonCache
 from metrics.dis import DISMetrics
 from metrics.measures import PIXELWISE
 from metrics.quantise import to_truth_size
 from metrics.scores import Evaluated
+from metrics.skeleton import skeleton
 from networks.outputs import Outputs
 
 
@@ -37,6 +40,8 @@ class DIS(LightningModule):
         seed: Seed of the noise inside `net` (dropout), drawn anew from (seed, step) at each
             step so that a resumed run meets the same; the command line links it to
             ``seed_everything``.
+        skeletons: Folder that keeps the skeletons of the test's truths for the next test. Null
+            computes them each time.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class DIS(LightningModule):
         channels_last: bool = False,
         compile: bool = False,
         seed: int = 0,
+        skeletons: str | None = "data/cache/skeletons",
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -62,7 +68,8 @@ class DIS(LightningModule):
         self.seed = seed
         # while training, what costs next to nothing; the whole list in the test
         self.val_metrics = DISMetrics(PIXELWISE)
-        self.test_metrics = DISMetrics()
+        thinner = skeleton if skeletons is None else SkeletonCache(Path(skeletons))
+        self.test_metrics = DISMetrics(thinner=thinner)
         if compile:
             self.net.compile()
 

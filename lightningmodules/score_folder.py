@@ -1,12 +1,16 @@
 """Score maps that were predicted elsewhere: a test without a network."""
 
+from pathlib import Path
+
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from datamodules.prediction_views import PredictionBatch
+from lightningmodules.skeleton_cache import SkeletonCache
 from metrics.dis import DISMetrics
 from metrics.quantise import resize, to_uint8
 from metrics.scores import Evaluated
+from metrics.skeleton import skeleton
 
 
 class ScoreFolder(LightningModule):
@@ -15,11 +19,16 @@ class ScoreFolder(LightningModule):
     Args:
         variants: Whether the other definitions of the literature are logged too, see
             `metrics.measures.VARIANTS`.
+        skeletons: Folder that keeps the truths' skeletons for the next test on them. Null computes
+            them each time.
     """
 
-    def __init__(self, *, variants: bool = False) -> None:
+    def __init__(
+        self, *, variants: bool = False, skeletons: str | None = "data/cache/skeletons"
+    ) -> None:
         super().__init__()
-        self.metrics = DISMetrics(variants=variants)
+        thinner = skeleton if skeletons is None else SkeletonCache(Path(skeletons))
+        self.metrics = DISMetrics(variants=variants, thinner=thinner)
 
     # Lightning hands whatever a step returns to the callbacks, its annotation says less.
     def test_step(self, batch: PredictionBatch, batch_idx: int) -> Evaluated:  # type: ignore[override]

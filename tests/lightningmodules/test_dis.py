@@ -202,6 +202,7 @@ model:
       class_path: lightningmodules.losses.DeepSupervision
       init_args: {{terms: {{bce: {{class_path: lightningmodules.losses.BCE}}}}}}
     optimizer: {{class_path: torch.optim.SGD, init_args: {{lr: 1.0}}}}
+    skeletons: null
 data:
   class_path: datamodules.dis5k.DIS5K
   init_args:

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from PIL import Image
-from py_sod_metrics import MAE, Emeasure, Fmeasure, Smeasure
+from py_sod_metrics import MAE, Emeasure, Fmeasure, Smeasure, WeightedFmeasure
 
 from datamodules.predictions import PredictionFolder
 from lightningmodules.score_folder import ScoreFolder, at_size
@@ -50,7 +50,7 @@ def score(data: PredictionFolder, root: Path, model: ScoreFolder | None = None) 
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    (logged,) = trainer.test(model or ScoreFolder(), datamodule=data, verbose=False)
+    (logged,) = trainer.test(model or ScoreFolder(skeletons=None), datamodule=data, verbose=False)
     return {name.removeprefix("test/"): value for name, value in logged.items()}
 
 
@@ -58,7 +58,10 @@ def score(data: PredictionFolder, root: Path, model: ScoreFolder | None = None) 
 @pytest.mark.filterwarnings("ignore:This class will be removed")
 def test_folder_scores_as_the_reference_does(tmp_path: Path) -> None:
     found = score(write(tmp_path, PAIRS), tmp_path)
-    reference = {"mae": MAE(), "f": Fmeasure(), "s": Smeasure(), "e": Emeasure()}
+    reference = {
+        **{"mae": MAE(), "f": Fmeasure(), "s": Smeasure(), "e": Emeasure()},
+        "weighted_f": WeightedFmeasure(),
+    }
     for truth, prediction in PAIRS:
         for measure in reference.values():
             measure.step(pred=prediction, gt=truth)
@@ -70,6 +73,17 @@ def test_folder_scores_as_the_reference_does(tmp_path: Path) -> None:
         **{"max_e": e["curve"].max(), "mean_e": e["curve"].mean(), "adaptive_e": e["adp"]},
     }
     assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-9)
+    weighted_f = reference["weighted_f"].get_results()["wfm"]
+    assert found["weighted_f"] == pytest.approx(weighted_f, abs=1e-5)
+
+
+def test_skeletons_are_kept_and_change_nothing(tmp_path: Path) -> None:
+    data = write(tmp_path, PAIRS)
+    without = score(data, tmp_path)
+    folder = tmp_path / "skeletons"
+    first = score(data, tmp_path, ScoreFolder(skeletons=str(folder)))
+    assert len(list(folder.iterdir())) == len(PAIRS)
+    assert first == score(data, tmp_path, ScoreFolder(skeletons=str(folder))) == without
 
 
 def test_every_measure_is_logged(tmp_path: Path) -> None:
@@ -77,7 +91,7 @@ def test_every_measure_is_logged(tmp_path: Path) -> None:
 
 
 def test_variants_are_logged_where_asked_for(tmp_path: Path) -> None:
-    found = score(write(tmp_path, PAIRS[:1]), tmp_path, ScoreFolder(variants=True))
+    found = score(write(tmp_path, PAIRS[:1]), tmp_path, ScoreFolder(variants=True, skeletons=None))
     assert "max_f_of_pooled_pixels" in found
 
 

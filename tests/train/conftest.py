@@ -35,6 +35,7 @@ model:
       class_path: torch.optim.AdamW
       init_args: {{lr: 0.01}}
     schedule: {{class_path: lightningmodules.schedules.Cosine, init_args: {{warmup_steps: 2}}}}
+    skeletons: null
 data:
   class_path: datamodules.dis5k.DIS5K
   init_args:

@@ -20,13 +20,14 @@ def names(*patterns: str) -> list[str]:
     return [str(path.relative_to(CONFIGS)) for path in paths]
 
 
-EXPERIMENTS = [name for name in names("*.yaml", "dis/*.yaml") if "predict" not in name]
+PREDICT, SCORE = "dis/predict.yaml", "dis/score_folder.yaml"  # run by tests of their own
+EXPERIMENTS = sorted({*names("*.yaml", "dis/*.yaml")} - {PREDICT, SCORE})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
 
 
 def test_every_configuration_is_covered_here() -> None:
-    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, "dis/predict.yaml"}
+    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, PREDICT, SCORE}
     assert covered == set(names("**/*.yaml"))
 
 
@@ -35,9 +36,10 @@ def test_configuration_is_at_most_forty_lines(name: str) -> None:
     assert len((CONFIGS / name).read_text().splitlines()) <= 40
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, *PARTS, *SIMILARITY, "dis/predict.yaml"])
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *PARTS, *SIMILARITY, PREDICT, SCORE])
 def test_configuration_parses_as_shipped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "predict" if "predict" in name else "test" if name in SIMILARITY else "fit"
+    tests = [*SIMILARITY, SCORE]
+    command = "predict" if name == PREDICT else "test" if name in tests else "fit"
     before = ["--config", QUICKSTART] if name in PARTS else []
     with pytest.raises(SystemExit) as leaving:
         main([command, *before, "--config", str(CONFIGS / name), "--print_config"])
