@@ -1,0 +1,97 @@
+"""What an edit is: a new sample from a sample and a seed."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.sample import Provenance, Sample
+from datamodules.seeds import seed_for
+from generation.edits.warp import Warp, apply
+
+VERSION = 1
+"""Raised whenever the same seed gives other pixels."""
+
+
+class Edit(Protocol):
+    """Makes another mask of the same object, with its photo, as a function of sample and seed."""
+
+    def __call__(self, sample: Sample, seed: int) -> Sample:
+        """Return a new sample whose provenance names `sample` as its parent.
+
+        Raises:
+            ValueError: If the mask is of labels or empty.
+        """
+        ...
+
+
+class WarpEdit(Edit, Protocol):
+    """An edit that moves pixels. Painters use its map to paint the photo better than it does."""
+
+    def field(self, sample: Sample, seed: int) -> Warp:
+        """Return where each pixel of the edited mask comes from.
+
+        Raises:
+            ValueError: If the mask is of labels or empty.
+        """
+        ...
+
+
+def edited_id(id: str, edit: str, seed: int) -> str:
+    """Return the id of an edited sample, ``<id>~<name>-<12 hex digits>``.
+
+    The digits follow from the seed and the whole description of the edit: two edits of a source
+    that differ in any parameter never share a file name.
+
+    Args:
+        id: Of the source.
+        edit: Name and parameters; the name is what stands before the first ``(``.
+        seed: Of the edit.
+
+    Example:
+        >>> edited_id("chair", "view(10)", 3)
+        'chair~view-0cfd0f1ef8f6'
+    """
+    return f"{id}~{edit.partition('(')[0]}-{seed_for(seed, edit) >> 15:012x}"
+
+
+def edited(sample: Sample, warp: Warp, *, edit: str, seed: int) -> Sample:
+    """Return a sample with every picture moved by a warp.
+
+    Licence, class, prompt and kind of mask are the parent's. Image, mask, weight and
+    counterfactual move alike, so they stay aligned.
+
+    Args:
+        sample: The parent.
+        warp: Where the pixels come from; of the parent's size.
+        edit: Name and parameters of the edit, as for `edited_id`.
+        seed: Of the edit.
+    """
+    provenance = Provenance(
+        source=edit.partition("(")[0],
+        revision=str(VERSION),
+        parents=(sample.id,),
+        licence=sample.provenance.licence,
+    )
+    without, weight = sample.counterfactual, sample.weight
+    return replace(
+        sample,
+        id=edited_id(sample.id, edit, seed),
+        image=_moved_image(sample.image, warp),
+        mask=_moved_plane(sample.mask, warp),
+        weight=None if weight is None else _moved_plane(weight, warp),
+        counterfactual=None if without is None else _moved_image(without, warp),
+        seed=seed,
+        provenance=provenance,
+    )
+
+
+def _moved_plane(plane: Tensor, warp: Warp) -> Tensor:
+    return torch.from_numpy(apply(plane.numpy(), warp).copy())
+
+
+def _moved_image(image: Tensor, warp: Warp) -> Tensor:
+    moved = apply(image.numpy().transpose(1, 2, 0), warp)
+    return torch.from_numpy(np.ascontiguousarray(moved.transpose(2, 0, 1)))
