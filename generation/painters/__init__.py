@@ -1,0 +1,1 @@
+"""Painters: how an image comes to be for an edited mask."""

@@ -1,0 +1,203 @@
+"""Fill a gap in a photograph with the photograph's own texture.
+
+Letters: H, W size of the picture; s the factor of the finest reduced picture.
+"""
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from generation.painters.patch_match import RADIUS, match, vote
+from generation.painters.push_pull import push_pull
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+# long side of the finest picture in which patches are compared. Twice that takes four times as
+# long, and the correction at the rim hides what is misplaced by less than its cell
+_FINEST = 96
+_NUM_LEVELS = 3
+# guesses and searches in turn, from the coarsest level on
+_GUESSES = (4, 2, 2)
+_ROUNDS = 3
+
+
+def fill(image: Floats, gap: Bools, seed: int, *, wanted: Bools | None = None) -> Floats:
+    """Return a picture whose gap shows pixels of elsewhere in it, as continuous as can be had.
+
+    Which pixels: patches of a reduced picture are matched from coarse to fine (Wexler et al.,
+    "Space-time completion of video", PAMI 2007). The full picture is then copied by the same
+    offsets, so that it keeps its grain, and shifted in colour so that it meets the rim.
+
+    Args:
+        image: ``(H, W, 3)`` float32 in grey levels.
+        gap: ``(H, W)``; what lies there is not read.
+        seed: Of the search.
+        wanted: ``(H, W)``, where the result is looked at; the rest of the gap is filled smoothly,
+            which takes less time. None: everywhere.
+
+    Returns:
+        ``(H, W, 3)`` float32, equal to the image outside the gap. If no patch is wholly known, the
+        gap is filled smoothly.
+    """
+    seen = gap if wanted is None else gap & wanted
+    if not seen.any():
+        return np.where(gap[..., None], _smooth(image, gap), image) if gap.any() else image
+    scale = max(1, 2 ** round(np.log2(max(gap.shape) / _FINEST)))
+    offsets = _offsets(image, gap, seen, scale, seed)
+    if offsets is None:
+        return np.where(gap[..., None], _smooth(image, gap), image)
+    near = cv2.dilate(seen.astype(np.uint8), np.ones((2 * scale + 1,) * 2, np.uint8)) > 0
+    blurred = cv2.GaussianBlur(image, (0, 0), 2.0)
+    copied = _copy(image, blurred, near, offsets, scale)
+    rim = (near & ~gap).astype(np.float32)
+    shift = _smooth_difference(image - copied, rim)
+    filled = np.where(seen[..., None], copied + shift, image)
+    hidden = gap & ~seen
+    return np.where(hidden[..., None], _smooth(filled, hidden), filled) if hidden.any() else filled
+
+
+def _smooth(image: Floats, gap: Bools) -> Floats:
+    return push_pull(image, 1 - gap.astype(np.float32))
+
+
+def _offsets(
+    image: Floats, gap: Bools, seen: Bools, scale: int, seed: int
+) -> NDArray[np.int32] | None:
+    """Return ``(h, w, 2)`` offsets of the finest reduced picture; None without a known patch."""
+    offsets = None
+    for level in reversed(range(_NUM_LEVELS)):
+        small, unknown = _reduced(image, gap, scale * 2**level)
+        wanted = _touched(seen, scale * 2**level)
+        target = cv2.dilate(wanted.astype(np.uint8), np.ones((2 * RADIUS + 1,) * 2, np.uint8)) > 0
+        source = _whole_patches(~unknown)
+        if not source.any():
+            continue
+        if offsets is None:
+            guess = push_pull(small, 1 - unknown.astype(np.float32))
+            offsets = np.zeros((*unknown.shape, 2), np.int32)
+        else:
+            offsets = _doubled(offsets, unknown.shape)
+            guess = _upsampled(guess, small, unknown)
+        _repair(offsets, source)
+        if level < _NUM_LEVELS - 1:
+            guess = vote(guess, wanted, offsets)
+        for number in range(_GUESSES[_NUM_LEVELS - 1 - level]):
+            state = np.uint64((seed + 7919 * level + number) % 2**63)
+            match(guess, target, source, offsets, _ROUNDS, state)
+            guess = vote(guess, wanted, offsets)
+    return offsets
+
+
+def _reduced(image: Floats, gap: Bools, scale: int) -> tuple[Floats, Bools]:
+    """Return the means of the known pixels of each cell, and the cells not wholly known."""
+    height, width = gap.shape
+    below, right = -height % scale, -width % scale
+    edge = cv2.BORDER_REPLICATE
+    size = ((width + right) // scale, (height + below) // scale)
+    known = cv2.copyMakeBorder(1 - gap.astype(np.float32), 0, below, 0, right, edge)
+    padded = cv2.copyMakeBorder(image, 0, below, 0, right, edge)
+    share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(padded * known[..., None], size, interpolation=cv2.INTER_AREA)
+    small = total / np.maximum(share, 1e-6)[..., None]
+    return small, share < 1 - 1e-4
+
+
+def _touched(plane: Bools, scale: int) -> Bools:
+    """Return the cells of which the plane has a pixel."""
+    below, right = -plane.shape[0] % scale, -plane.shape[1] % scale
+    padded = np.pad(plane, ((0, below), (0, right)))
+    rows, columns = padded.shape[0] // scale, padded.shape[1] // scale
+    return padded.reshape(rows, scale, columns, scale).any(axis=(1, 3))
+
+
+def _whole_patches(known: Bools) -> Bools:
+    side = 2 * RADIUS + 1
+    kernel = np.ones((side, side), np.uint8)
+    return cv2.erode(known.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+
+
+def _upsampled(guess: Floats, small: Floats, unknown: Bools) -> Floats:
+    """Return the finer picture with the coarser guess where it is not wholly known."""
+    size = (unknown.shape[1], unknown.shape[0])
+    coarse = cv2.resize(guess, size, interpolation=cv2.INTER_LINEAR)
+    return np.where(unknown[..., None], coarse, small)
+
+
+def _doubled(offsets: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.int32]:
+    rows = np.minimum(np.arange(shape[0]) // 2, offsets.shape[0] - 1)
+    columns = np.minimum(np.arange(shape[1]) // 2, offsets.shape[1] - 1)
+    return np.ascontiguousarray(2 * offsets[rows[:, None], columns])
+
+
+def _repair(offsets: NDArray[np.int32], source: Bools) -> None:
+    """Lead every offset to the source nearest to where it leads."""
+    blocked = (~source).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(
+        blocked, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    spots = np.zeros((labels.max() + 1, 2), np.int32)
+    at = np.argwhere(source)
+    spots[labels[source]] = at
+    rows, columns = np.indices(source.shape)
+    y = np.clip(rows + offsets[..., 0], 0, source.shape[0] - 1)
+    x = np.clip(columns + offsets[..., 1], 0, source.shape[1] - 1)
+    led = spots[labels[y, x]]
+    offsets[..., 0] = led[..., 0] - rows
+    offsets[..., 1] = led[..., 1] - columns
+
+
+def _smooth_difference(difference: Floats, rim: Floats) -> Floats:
+    """Return the difference on the rim carried smoothly into the gap, at a quarter of the size."""
+    height, width = rim.shape
+    size = (max(1, width // 4), max(1, height // 4))
+    weight = cv2.resize(rim, size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(difference * rim[..., None], size, interpolation=cv2.INTER_AREA)
+    mean = total / np.maximum(weight, 1e-6)[..., None]
+    carried = push_pull(mean, np.minimum(1, 4 * weight))
+    return cv2.resize(carried, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+@njit(nogil=True, cache=True)
+def _copy(
+    image: Floats, blurred: Floats, wanted: Bools, offsets: NDArray[np.int32], scale: int
+) -> Floats:
+    """Copy each wanted pixel by the offsets of the four cells around it, blended.
+
+    Blending averages away grain. So only the blurred picture is blended by the weights w; what it
+    lacks is blended by w / sqrt(sum w^2), which keeps its variance (Heitz and Neyret, "High-
+    performance by-example noise", 2018). Cells with one offset count as one.
+    """
+    height, width = wanted.shape
+    rows, columns = offsets.shape[:2]
+    result = image.copy()
+    weights = np.zeros(4, np.float32)
+    ys, xs = np.zeros(4, np.int64), np.zeros(4, np.int64)
+    for i in range(height):
+        for j in range(width):
+            if not wanted[i, j]:
+                continue
+            v, u = (i + 0.5) / scale - 0.5, (j + 0.5) / scale - 0.5
+            top, left = int(np.floor(v)), int(np.floor(u))
+            for k in range(4):
+                row, column = top + k // 2, left + k % 2
+                share = 1 - abs(v - row)
+                weights[k] = share * (1 - abs(u - column))
+                row, column = min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
+                ys[k] = min(max(i + scale * offsets[row, column, 0], 0), height - 1)
+                xs[k] = min(max(j + scale * offsets[row, column, 1], 0), width - 1)
+                for m in range(k):
+                    if ys[m] == ys[k] and xs[m] == xs[k]:
+                        weights[m] += weights[k]
+                        weights[k] = 0
+                        break
+            norm = np.sqrt((weights**2).sum())
+            for c in range(3):
+                smooth, detail = np.float32(0), np.float32(0)
+                for k in range(4):
+                    base = blurred[ys[k], xs[k], c]
+                    smooth += weights[k] * base
+                    detail += weights[k] * (image[ys[k], xs[k], c] - base)
+                result[i, j, c] = smooth + detail / norm
+    return result
