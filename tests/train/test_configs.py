@@ -21,7 +21,7 @@ def names(*patterns: str) -> list[str]:
 
 
 PREDICT, SCORE = "dis/predict.yaml", "dis/score_folder.yaml"  # run by tests of their own
-EXPERIMENTS = sorted({*names("*.yaml", "dis/*.yaml")} - {PREDICT, SCORE})
+EXPERIMENTS = sorted({*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml")} - {PREDICT, SCORE})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
 
