@@ -17,7 +17,7 @@ MIN_IMAGES = 8
 SPREAD = ("mean_f", "weighted_f", "mae", "s", "mean_e", "hce")
 """Measures that have a histogram: those of the literature, max F by mean F, since no single image
 has the former."""
-_NUM_BINS = 32
+_MOST_BINS = 32
 
 
 def spread_measures(content: Content) -> list[Measure]:
@@ -36,7 +36,7 @@ def histogram(content: Content, measure: Measure, theme: Theme) -> bytes:
     edges = click_edges(values) if counted else score_edges(values)
     axes.hist(values, bins=edges.tolist(), color=theme.accent, rwidth=0.92)
     if counted:
-        _scale_clicks(axes, float(values.max()))
+        _scale_clicks(axes, edges)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlim(edges[0], edges[-1])
@@ -52,22 +52,32 @@ def histogram(content: Content, measure: Measure, theme: Theme) -> bytes:
 
 def score_edges(values: Values) -> Values:
     """Return edges around all values: from 0 where errors are small, to 1 where scores are high."""
-    lowest, highest = float(values.min()), float(values.max())
+    lowest, highest, num = float(values.min()), float(values.max()), _num_bins(values)
     if highest < 0.5:
-        return np.linspace(0, max(0.05, np.ceil(highest * 20) / 20), _NUM_BINS + 1)
-    return np.linspace(min(0.9, np.floor(lowest * 10) / 10), max(1.0, highest), _NUM_BINS + 1)
+        return np.linspace(0, max(0.05, np.ceil(highest * 20) / 20), num + 1)
+    return np.linspace(min(0.9, np.floor(lowest * 10) / 10), max(1.0, highest), num + 1)
 
 
 def click_edges(values: Values) -> Values:
-    """Return a bin for 0 clicks, and from 1 on bins of one ratio that hold at least one count."""
-    top = max(10.0, float(values.max()) + 1)
-    ratios = np.unique(np.floor(np.geomspace(1, top, _NUM_BINS)))
-    return np.concatenate([[0.0], ratios])
+    """Return edges of one ratio around all counts, rounded so that each bin holds at least one.
+
+    Where an image needs no click, its bin ends at 1.
+    """
+    lowest, top = float(values.min()), max(10.0, float(values.max()) + 1)
+    start = 10 ** np.floor(np.log10(max(1.0, lowest)))
+    ratios = np.unique(np.floor(np.geomspace(start, np.ceil(top), _num_bins(values) + 1)))
+    return ratios if lowest >= 1 else np.concatenate([[0.0], ratios])
 
 
-def _scale_clicks(axes: Axes, highest: float) -> None:
+def _num_bins(values: Values) -> int:
+    """Return fewer bins where there are few images, so that chance does not look like a comb."""
+    return int(np.clip(1.5 * np.sqrt(len(values)), 10, _MOST_BINS))
+
+
+def _scale_clicks(axes: Axes, edges: Values) -> None:
     axes.set_xscale("symlog", linthresh=1, linscale=0.3)
-    decades = 10.0 ** np.arange(0, np.ceil(np.log10(max(10.0, highest + 1))) + 1)
-    axes.set_xticks([0, *decades])
+    decades = 10.0 ** np.arange(np.ceil(np.log10(edges[-1])) + 1)
+    short = edges[-1] < 300 * max(1.0, edges[0])  # whole decades alone would be one or two ticks
+    axes.set_xticks([0, *np.outer(decades, (1, 3) if short else (1,)).flat])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda clicks, _: f"{clicks:,.0f}"))

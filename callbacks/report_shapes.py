@@ -112,8 +112,8 @@ def summary(found: Sequence[Relation]) -> str:
     strongest = max(found, key=lambda relation: abs(relation.rank_correlation))
     if not strongest.beyond_chance:
         return (
-            f"Over these {strongest.num_images:,} images mean F goes with none of them more "
-            "closely than chance would have it."
+            f"Over these {strongest.num_images:,} images mean F goes with none of these "
+            "more closely than chance would have it."
         )
     aspect, first, last = strongest.aspect, strongest.groups[0], strongest.groups[-1]
     return (
