@@ -81,19 +81,20 @@ def _num_points(step_x: float, step_y: float) -> int:
 @njit(nogil=True, cache=True)
 def _add(plane: Pixels, x: float, y: float, total: NDArray[np.float32]) -> None:
     """Add the picture's value at a point to `total`, ``(C,)``, limited to 0..255."""
-    height, width = plane.shape[:2]
+    height, width, channels = plane.shape
     x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
     left, top = int(x), int(y)
-    weights_x = _cubic(np.float32(x - left))
+    x_0, x_1, x_2, x_3 = _cubic(np.float32(x - left))
     weights_y = _cubic(np.float32(y - top))
-    for c in range(plane.shape[2]):
+    # columns beyond the border are the outermost one
+    c_0, c_1 = max(left - 1, 0), left
+    c_2, c_3 = min(left + 1, width - 1), min(left + 2, width - 1)
+    for c in range(channels):
         value = np.float32(0)
         for k in range(4):
-            row = min(max(top + k - 1, 0), height - 1)
-            line = np.float32(0)
-            for j in range(4):
-                column = min(max(left + j - 1, 0), width - 1)
-                line += weights_x[j] * np.float32(plane[row, column, c])
+            row = plane[min(max(top + k - 1, 0), height - 1)]
+            line = x_0 * np.float32(row[c_0, c]) + x_1 * np.float32(row[c_1, c])
+            line += x_2 * np.float32(row[c_2, c]) + x_3 * np.float32(row[c_3, c])
             value += weights_y[k] * line
         total[c] += min(max(value, np.float32(0)), np.float32(255))
 

@@ -46,7 +46,7 @@ class Body:
     """Depth over width of the ellipsoid that the parts fill; 0 is a card."""
     height_depth: float = 0.5
     """Depth over height of the same, as seen when the elevation changes."""
-    bulge: float = 0.2
+    bulge: float = 0.1
     """How far the middle stands out before the outline, over half the object's size."""
     field_of_view: float = 35.0
     """Degrees that the longer side of the picture spans."""
@@ -94,20 +94,27 @@ def _seen(x: Floats, y: Floats, extent: Extent, view: View, body: Body, *, focal
     Lengths are in pixels at the object's distance, which is then the focal length.
     """
     centre_x, centre_y = (extent.left + extent.right) / 2, (extent.top + extent.bottom) / 2
-    before, after, turn = body.elevation, body.elevation + view.elevation, view.azimuth
-    rise = np.tan(np.radians(before))
-    out = _bulge(x - centre_x, y - centre_y, extent) * body.bulge * extent.size / 2
-    near = (focal - out + rise * (y - centre_y)) / focal
-    across, up = (x - centre_x) * near, (centre_y - y) * near / np.cos(np.radians(before))
-    # across grows by what an ellipsoid's outline shrinks less than a card's
+    before, after, turn = (
+        np.radians(angle)
+        for angle in (body.elevation, body.elevation + view.elevation, view.azimuth)
+    )
+    # before the old camera: the upright card through the centre, and what stands out from it
+    tilt = (centre_y - y) * np.tan(before)
+    towards = tilt / (1 + tilt / focal) + body.bulge * extent.size / 2 * _bulge(
+        x - centre_x, y - centre_y, extent
+    )
+    near = 1 - towards / focal
+    across, above = (x - centre_x) * near, (centre_y - y) * near
+    # upright in the world: up, and level towards the old camera
+    up = above * np.cos(before) + towards * np.sin(before)
+    out = towards * np.cos(before) - above * np.sin(before)
+    # the outline of an ellipsoid shrinks less than that of a card
     wide = _outline(turn, body.depth)
     tall = _outline(after, body.height_depth) / _outline(before, body.height_depth)
-    tall *= np.cos(np.radians(before))
-    sine, cosine = np.sin(np.radians(turn)), np.cos(np.radians(turn))
-    right = across * wide - out * sine
-    depth = across * sine + out * cosine  # towards the camera, level
-    high = up * tall - depth * np.sin(np.radians(after))
-    towards = depth * np.cos(np.radians(after)) + up * np.sin(np.radians(after))
+    right = across * wide - out * np.sin(turn)
+    depth = across * np.sin(turn) + out * np.cos(turn)
+    high = up * tall * np.cos(before) - depth * np.sin(after)
+    towards = depth * np.cos(after) + up * np.sin(after)
     inverse = 1 / np.maximum(focal * view.radius - towards, 0.2 * focal)
     seen = np.stack(
         [centre_x + focal * right * inverse, centre_y - focal * high * inverse, inverse * focal],
@@ -116,9 +123,8 @@ def _seen(x: Floats, y: Floats, extent: Extent, view: View, body: Body, *, focal
     return np.round(seen, _DIGITS)
 
 
-def _outline(degrees: float, depth: float) -> float:
-    """Return the width of an ellipse of width 1 and some depth, turned."""
-    angle = np.radians(degrees)
+def _outline(angle: float, depth: float) -> float:
+    """Return the width of an ellipse of width 1 and some depth, turned by radians."""
     return float(np.sqrt(np.cos(angle) ** 2 + (depth * np.sin(angle)) ** 2))
 
 

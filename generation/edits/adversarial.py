@@ -1,0 +1,82 @@
+"""AdversarialEdit: the trained mask editor bends an object into another plausible shape."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datamodules.sample import Sample
+from datamodules.seeds import generator_for
+from generation.edits.edit import edited
+from generation.edits.extent import mask_to_edit
+from generation.edits.warp import Warp
+from networks.features import weights_hash
+from networks.flow import enlarge
+from networks.mask_editor import MaskEditorNet
+
+
+class AdversarialEdit:
+    """Moves mask and photo by the flow that a trained editor predicts for the mask.
+
+    The editor looks at the mask squeezed to the size that it was trained at; its flow is a spline
+    and moves the pixels at the size of the sample, so edges stay as sharp as they were.
+
+    Example:
+        >>> from networks.mask_editor import FlowMaskEditor
+        >>> edit = AdversarialEdit(FlowMaskEditor(width=16), strength=0.2)
+    """
+
+    def __init__(self, net: MaskEditorNet, strength: float = 0.2, *, size: int = 96) -> None:
+        """Choose how much is changed.
+
+        Args:
+            net: `networks.mask_editor.FlowMaskEditor` with the ``weights`` that training left.
+            strength: Share 1 - IoU(source, edit) that the editor aims at; it was trained on some
+                range, .05 to .4 by default.
+            size: Height and width that it was trained at.
+
+        Raises:
+            ValueError: If the strength is not in (0, 1).
+        """
+        if not 0 < strength < 1:
+            raise ValueError(f"strength is {strength}; choose a share within (0, 1), such as 0.2")
+        self.net = net.eval().requires_grad_(False)
+        self.strength = strength
+        self.size = size
+        # other weights make other pixels, so they must make another id
+        self._description = f"adversarial({weights_hash(net)},{strength},{size})"
+
+    def __call__(self, sample: Sample, seed: int) -> Sample:
+        """Return the edited object with its photo moved alike.
+
+        Raises:
+            ValueError: If the mask is of labels or empty, or `net` moves no pixels.
+        """
+        return edited(sample, self.field(sample, seed), edit=self._description, seed=seed)
+
+    def field(self, sample: Sample, seed: int) -> Warp:
+        """Return where each pixel comes from; every pixel was in view.
+
+        Raises:
+            ValueError: If the mask is of labels or empty, or `net` moves no pixels.
+        """
+        mask = mask_to_edit(sample)
+        small = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        latent = torch.randn(1, self.net.latent_size, generator=generator_for(seed, "adversarial"))
+        seen = torch.from_numpy(small).view(1, 1, self.size, self.size).float() / 255
+        edit = self.net(seen, latent, torch.tensor([self.strength]))
+        if edit.backward is None:
+            raise ValueError(
+                f"{type(self.net).__name__} draws pixels and moves none, so no photo can follow: "
+                "give networks.mask_editor.FlowMaskEditor"
+            )
+        height, width = mask.shape
+        displacement = enlarge(edit.backward, (height, width))[0].numpy()
+        return Warp(grid=_grid(displacement), visible=np.ones(mask.shape, np.bool_))
+
+
+def _grid(displacement: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``(H, W, 2)`` places from a ``(2, H, W)`` displacement."""
+    height, width = displacement.shape[1:]
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    return np.stack([displacement[0] + x, displacement[1] + y], axis=-1).astype(np.float32)
