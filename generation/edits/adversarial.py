@@ -19,7 +19,8 @@ class AdversarialEdit:
     """Moves mask and photo by the flow that a trained editor predicts for the mask.
 
     The editor looks at the mask squeezed to the size that it was trained at; its flow is a spline
-    and moves the pixels at the size of the sample, so edges stay as sharp as they were.
+    and moves the pixels at the size of the sample, so edges stay as sharp as they were. Other
+    machines may round the network differently, by thousandths of a pixel.
 
     Example:
         >>> from networks.mask_editor import FlowMaskEditor
