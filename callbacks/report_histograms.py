@@ -37,9 +37,12 @@ def histogram(content: Content, measure: Measure, theme: Theme) -> bytes:
     axes.hist(values, bins=edges.tolist(), color=theme.accent, rwidth=0.92)
     if counted:
         _scale_clicks(axes, edges)
+        axes.set_xlim(edges[0], edges[-1])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlim(edges[0], edges[-1])
+        # the perfect value is in sight: 1, or 0 of an error
+        best = 1.0 if measure.higher_is_better else 0.0
+        axes.set_xlim(min(edges[0], best), max(edges[-1], best))
     median, mean = float(np.median(values)), float(values.mean())
     axes.axvline(median, color=theme.others[0], linewidth=1.6)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -51,11 +54,9 @@ def histogram(content: Content, measure: Measure, theme: Theme) -> bytes:
 
 
 def score_edges(values: Values) -> Values:
-    """Return edges around all values: from 0 where errors are small, to 1 where scores are high."""
-    lowest, highest, num = float(values.min()), float(values.max()), _num_bins(values)
-    if highest < 0.5:
-        return np.linspace(0, max(0.05, np.ceil(highest * 20) / 20), num + 1)
-    return np.linspace(min(0.9, np.floor(lowest * 10) / 10), max(1.0, highest), num + 1)
+    """Return even edges around all values, from and to a multiple of .05."""
+    low, high = np.floor(values.min() * 20) / 20, np.ceil(values.max() * 20) / 20
+    return np.linspace(low, max(high, low + 0.05), _num_bins(values) + 1)
 
 
 def click_edges(values: Values) -> Values:

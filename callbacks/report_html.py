@@ -45,6 +45,7 @@ def page(content: Content, plots: Plots) -> str:
         by_key=by_key,
         number=number,
         best=_best(content),
+        beaten_by=_beaten_by(content),
         footnotes=_footnotes(content.published),
         sources=_sources(content.published),
         open_tables=_OPEN_TABLES,
@@ -70,6 +71,12 @@ def _best(content: Content) -> dict[str, float]:
         for m in MEASURES
         if m.key in own
     }
+
+
+def _beaten_by(content: Content) -> list[str]:
+    """Return the priors that reach the run's max F or exceed it."""
+    own = content.contenders[0].values[ALL]["max_f"]
+    return [name for name, scores in content.priors.items() if scores.values()["max_f"] >= own]
 
 
 def _published_best(content: Content, table: PublishedTable) -> dict[str, float]:

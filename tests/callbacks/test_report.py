@@ -283,6 +283,7 @@ def test_the_page_escapes_ids_and_shows_findings(finished: tuple[Path, Guess]) -
 def test_priors_and_earlier_runs_stand_beside_the_result(finished: tuple[Path, Guess]) -> None:
     page = (finished[0] / "index.html").read_text()
     assert "the [run] before" in page
+    assert "as high or higher" not in page
     priors = json.loads((finished[0] / "priors.json").read_text())
     assert set(priors) == {"mean-mask prior", "centre prior"}
     for name, values in priors.items():

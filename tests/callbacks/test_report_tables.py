@@ -136,6 +136,10 @@ def test_a_run_of_pixelwise_measures_has_only_their_columns() -> None:
     assert ">max F&nbsp;" in html
 
 
+def test_page_warns_where_a_prior_is_as_good() -> None:
+    assert "The centre prior scores as high or higher in max F" in page(content({"a": 1}), NO_PLOTS)
+
+
 def test_masks_without_photos_show_three_pictures() -> None:
     html = page(content({"a": 1}), NO_PLOTS)
     assert 'alt="photo"' not in html
