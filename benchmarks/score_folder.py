@@ -4,15 +4,21 @@ python -m benchmarks.score_folder MASKS --num 40
 
 MASKS is any folder of masks, searched to any depth; they are taken in turn. A prediction is its
 mask, moved by some pixels, softened and made noisy, so that no measure has an easy case. Both are
-made in a temporary folder; only the command is timed, start included.
+made in a temporary folder; only the command is timed: for one image, which is its start, and for
+all, without skeletons of an earlier run and with them. Much less processor time than cores times
+seconds means that something else was running.
 """
 
 import argparse
 import json
+import os
+import resource
+import shutil
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,18 +35,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("masks", type=Path, help="folder of real masks")
     parser.add_argument("--num", type=int, default=40, help=f"images; {FULL} for the full run")
-    parser.add_argument("--keep", type=Path, help="folder of the images, used again if it stands")
+    parser.add_argument(
+        "--keep", type=Path, help="folder to make them in, or one of the same --num"
+    )
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         make_folders(options.masks, folder, options.num)
-        seconds, scores = score(folder)
-    each = seconds / options.num
-    print(f"{options.num} images of {WIDTH} x {HEIGHT}: {seconds:.1f} s, start included")
-    print(f"{1 / each:.2f} images/s, {1000 * each:.0f} ms an image")
-    if options.num != FULL:
-        print(f"at this speed {FULL} images take {FULL * each / 60:.1f} min")
-    print(json.dumps(scores))
+        shutil.rmtree(folder / "runs", ignore_errors=True)  # of an earlier --keep
+        start = score(folder, "one", "--trainer.limit_test_batches", "1", "--data.batch_size", "1")
+        print(f"one image, which is mostly start: {start.seconds:.1f} s")
+        for name in ("without skeletons", "with skeletons"):
+            print_speed(name, score(folder, "all"), start, options.num)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the command."""
+
+    seconds: float
+    processor_seconds: float
+    scores: dict[str, float]
+
+
+def print_speed(name: str, run: Run, start: Run, num: int) -> None:
+    """Print images a second without the start, and what it means for the whole of DIS5K."""
+    each = (run.seconds - start.seconds) / (num - 1)
+    processor_each = (run.processor_seconds - start.processor_seconds) / (num - 1)
+    print(f"{name}: {num} images of {WIDTH} x {HEIGHT} in {run.seconds:.1f} s, start included")
+    print(f"  {1 / each:.2f} images/s, {1000 * each:.0f} ms an image")
+    print(f"  {1000 * processor_each:.0f} ms of processor time an image, on {os.cpu_count()} cores")
+    if num != FULL:
+        print(f"  {FULL} images would take {(start.seconds + FULL * each) / 60:.1f} min")
+    print(f"  {json.dumps(run.scores)}")
 
 
 def make_folders(source: Path, folder: Path, num: int) -> None:
@@ -83,18 +110,23 @@ def degraded(mask: np.ndarray, number: int) -> np.ndarray:
     return np.clip(soft + blobs * 4 * unsure * (1 - unsure), 0, 255).astype(np.uint8)
 
 
-def score(folder: Path) -> tuple[float, dict[str, float]]:
-    """Run the command as a user would; return its seconds and its scores."""
-    output = folder / "output"
+def score(folder: Path, name: str, *flags: str) -> Run:
+    """Run the command as a user would; a run of another name has other skeletons."""
+    output = folder / "runs" / name
     command = [
         *(sys.executable, "-m", "train", "test", "--config", "configs/dis/score_folder.yaml"),
         *("--data.predictions", str(folder / "predictions")),
         *("--data.masks", str(folder / "masks"), "--trainer.default_root_dir", str(output)),
+        *("--model.skeletons", str(output / "skeletons"), *flags),
     ]
-    start = time.monotonic()
+    start, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True)
-    seconds = time.monotonic() - start
-    return seconds, json.loads((output / "report" / "metrics.json").read_text())["all"]
+    seconds, now = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Run(
+        seconds=seconds,
+        processor_seconds=now.ru_utime - used.ru_utime + now.ru_stime - used.ru_stime,
+        scores=json.loads((output / "report" / "metrics.json").read_text())["all"],
+    )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class PredictionFolder(LightningDataModule):
             raise DatasetError(
                 f"{len(files)} images cannot be scored by {world_size} processes: use fewer"
             )
-        num_cores = os.cpu_count() or 1
+        num_cores = _cores()
         return ReadAhead(
             PredictionViews(
                 files[rank::world_size], void=self.void, with_photos=self._checked.has_photos
@@ -192,3 +192,8 @@ class PredictionFolder(LightningDataModule):
         elif num_more:
             shown.append(f"  ... and {num_more} more")
         return "\n".join(shown)
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use; a machine may have more."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -75,7 +75,7 @@ def test_a_folder_without_photos_is_scored(tiny_set: Path, tmp_path: Path) -> No
     assert (tmp_path / "run" / "report" / "index.html").is_file()
 
 
-def test_missing_predictions_are_one_error_and_can_be_left_out(
+def test_missing_predictions_are_one_error_that_names_them(
     tiny_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     maps = noisy(tiny_set, tmp_path / "maps")
@@ -88,6 +88,14 @@ def test_missing_predictions_are_one_error_and_can_be_left_out(
     said = capsys.readouterr().err
     assert "2 of 17 predictions are missing or unreadable" in said
     assert all(path.stem in said for path in gone)
+
+
+@pytest.mark.slow
+def test_missing_predictions_that_are_left_out_are_in_the_report(
+    tiny_set: Path, tmp_path: Path
+) -> None:
+    maps = noisy(tiny_set, tmp_path / "maps")
+    sorted(maps.glob("DIS-VD/*.png"))[1].unlink()
     found = score(maps, tiny_set, tmp_path / "run", "--data.missing", "skip")
     assert "DIS-VD" in found
     page = (tmp_path / "run" / "report" / "index.html").read_text()
