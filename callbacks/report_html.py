@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,7 +13,7 @@ from callbacks.report_content import Content
 from callbacks.report_definitions import DEFINITIONS, USERS_OF_VARIANTS
 from callbacks.report_drawings import Plots
 from callbacks.report_measures import further, literature, number
-from metrics.measures import MEASURES, VARIANTS, Measure
+from metrics.measures import MEASURES, VARIANTS
 
 MAX_PROBLEMS = 50
 """Findings listed one by one; all of them are counted."""
@@ -44,13 +44,16 @@ def page(content: Content, plots: Plots) -> str:
         further=further(own[ALL]),
         by_key=by_key,
         number=number,
-        best=_best(content),
+        best=_best([contender.values[ALL] for contender in content.contenders]),
         beaten_by=_beaten_by(content),
         footnotes=_footnotes(content.published),
         sources=_sources(content.published),
         open_tables=_OPEN_TABLES,
         last_of_union=TE_SUBSETS[-1],
-        published_best={t.subset: _published_best(content, t) for t in content.published},
+        published_best={
+            table.subset: _best([own[table.subset], *(row.values for row in table.rows)])
+            for table in content.published
+        },
         differing=differing_subsets({n: len_of.num_images for n, len_of in content.scores.items()}),
         definitions=[(by_key[key], DEFINITIONS[key]) for key in DEFINITIONS if key in own[ALL]],
         variants=[(variant, USERS_OF_VARIANTS[variant.key]) for variant in VARIANTS],
@@ -61,15 +64,13 @@ def page(content: Content, plots: Plots) -> str:
     )
 
 
-def _best(content: Content) -> dict[str, float]:
-    """Return the best value of each measure among the contenders, over the whole set."""
-    own = content.contenders[0].values[ALL]
+def _best(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the best value of each column that more than one line of a table has."""
+    columns = {m: [values[m.key] for values in lines if m.key in values] for m in MEASURES}
     return {
-        m.key: _better(
-            m, [c.values[ALL][m.key] for c in content.contenders if m.key in c.values[ALL]]
-        )
-        for m in MEASURES
-        if m.key in own
+        measure.key: max(values) if measure.higher_is_better else min(values)
+        for measure, values in columns.items()
+        if len(values) > 1
     }
 
 
@@ -77,19 +78,6 @@ def _beaten_by(content: Content) -> list[str]:
     """Return the priors that reach the run's max F or exceed it."""
     own = content.contenders[0].values[ALL]["max_f"]
     return [name for name, scores in content.priors.items() if scores.values()["max_f"] >= own]
-
-
-def _published_best(content: Content, table: PublishedTable) -> dict[str, float]:
-    """Return the best value of each measure in one table, as it is written there."""
-    own = content.contenders[0].values[table.subset]
-    return {
-        m.key: _better(m, [own[m.key], *(r.values[m.key] for r in table.rows if m.key in r.values)])
-        for m in literature(own)
-    }
-
-
-def _better(measure: Measure, values: Sequence[float]) -> float:
-    return max(values) if measure.higher_is_better else min(values)
 
 
 def _footnotes(tables: Sequence[PublishedTable]) -> dict[str, int]:
