@@ -3,7 +3,7 @@
 Letters: B samples, H and W the network's size, h and w a sample's own size.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
@@ -43,6 +43,10 @@ class Batch:
     """``(h, w)`` uint8 masks at the original sizes, for evaluation; None in training."""
     truth_weight: list[Tensor | None]
     """``(h, w)`` uint8 weights at the original sizes; None where every pixel counts."""
+    is_synthetic: list[bool] = field(default_factory=list)
+    """For each sample whether it was drawn as a synthetic pair, see `Mixture`."""
+    failures: list[str] = field(default_factory=list)
+    """For each sample why it stands in for one that could not be made, or empty."""
 
     def __len__(self) -> int:
         return len(self.id)
@@ -104,6 +108,8 @@ def collate(views: list[View]) -> Batch:
         has_counterfactual=torch.tensor(has_counterfactual),
         truth=[view.truth for view in views],
         truth_weight=[view.truth_weight for view in views],
+        is_synthetic=[view.is_synthetic for view in views],
+        failures=[view.failure for view in views],
     )
 
 

@@ -1,6 +1,6 @@
 """Real photos with masks, in the DIS5K layout or in any folder with ``im`` and ``gt``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,9 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.atomic import write_atomically
 from datamodules.cache import MARGIN, ResizedCache
 from datamodules.check import check_pairs
-from datamodules.draws import SlotLoader
+from datamodules.draws import SlotLoader, SlotViews
 from datamodules.folder import PairFiles, find_pairs
 from datamodules.mean_mask import mean_mask
+from datamodules.mixture import Mixture
+from datamodules.mixture_ready import find_all_ready
+from datamodules.mixture_views import MixtureViews
 from datamodules.pairs import Pairs
 from datamodules.problems import DatasetError, Problem, format_problems
 from datamodules.sample import View
@@ -65,6 +68,7 @@ class DIS5K(SegmentationDataModule):
         weights: Name of a folder beside ``gt`` with one weight image a photo.
         void: Stored mask value (grey level or palette index) of pixels which do not count.
         source: Writes the set below `root` first, if it is not there.
+        mixture: Puts synthetic pairs among the real ones in training. Null: real pairs alone.
         num_workers: Loader processes of each rank.
         seed: Linked to ``seed_everything``.
     """
@@ -82,6 +86,7 @@ class DIS5K(SegmentationDataModule):
         weights: str | None = None,
         void: int | None = None,
         source: SetSource | None = None,
+        mixture: Mixture | None = None,
         num_workers: int = 2,
         seed: int = 0,
     ) -> None:
@@ -92,12 +97,20 @@ class DIS5K(SegmentationDataModule):
         self.cache_folder = None if cache is None else Path(cache)
         self.cache = None
         if self.cache_folder is not None:
-            margin = 1.0 if self.transform is None or self.transform.keeps_frame else MARGIN
+            keeps_frame = self.transform is None or self.transform.keeps_frame
+            # what is made from a pair is made smaller afterwards, and stays as sharp as a photo
+            margin = 1.0 if keeps_frame and mixture is None else MARGIN
             self.cache = ResizedCache(self.cache_folder, self.size, void=void, margin=margin)
         self.on_error = on_error
         self.weights = weights
         self.void = void
         self.source = source
+        self.mixture = mixture
+        self._ready_cache = None
+        if self.cache is not None and mixture is not None:
+            # void is a value of the real masks alone
+            self._ready_cache = ResizedCache(self.cache.folder, self.size, margin=self.cache.margin)
+        self._ready: list[list[PairFiles]] = []
         self._problems: list[Problem] = []
         self._files: dict[str, list[PairFiles]] = {}
 
@@ -135,6 +148,8 @@ class DIS5K(SegmentationDataModule):
             print(f"{self.root}: {len(problems)} defects left out, {where}", flush=True)  # noqa: T201 - for the user
         if self.cache is not None and self.splits.train in files:
             self.cache.build(files[self.splits.train], progress=True)
+        if self._ready_cache is not None:
+            self._ready_cache.build([pair for pairs in self._ready for pair in pairs])
 
     def setup(self, stage: str) -> None:
         """Find the files of every split; findings of the check come from `prepare_data`.
@@ -143,7 +158,8 @@ class DIS5K(SegmentationDataModule):
             DatasetError: If leaving out defects left nothing of a split.
         """
         self._files, self._problems = self._checked_files(progress=False)
-        empty = [name for name, files in self._files.items() if not files]
+        found = {**self._files, **self._ready_files()}
+        empty = [name for name, files in found.items() if not files]
         if empty:
             raise DatasetError(
                 f"no good pair is left in {', '.join(empty)} of {self.root}: mend the files that "
@@ -152,7 +168,10 @@ class DIS5K(SegmentationDataModule):
 
     def train_dataloader(self) -> SlotLoader:
         """Return the walk over the training pairs."""
-        return self.training_loader(self._pairs([self.splits.train]))
+        pairs = self._pairs([self.splits.train])
+        if self.mixture is None:
+            return self.training_loader(SlotViews(pairs, self.seed), len(pairs))
+        return self.training_loader(self._mixed(pairs, self.mixture), len(pairs))
 
     def val_dataloader(self) -> DataLoader[View]:
         """Return this rank's share of the validation pairs."""
@@ -191,6 +210,29 @@ class DIS5K(SegmentationDataModule):
             void=self.void,
         )
 
+    def _mixed(self, pairs: Pairs, mixture: Mixture) -> MixtureViews:
+        ready = [
+            Pairs(files, size=self.size, cache=self._ready_cache, transform=self.transform)
+            for files in self._ready
+        ]
+        return MixtureViews(
+            pairs,
+            mixture,
+            ready=ready,
+            held_out={pair.id for pairs in self._held_out(self._files).values() for pair in pairs},
+            seed=self.seed,
+            batch_size=self.batch_size,
+            num_batches=self.num_training_batches(len(pairs)),
+        )
+
+    def _ready_files(self) -> dict[str, list[PairFiles]]:
+        folders = () if self.mixture is None else self.mixture.ready
+        return {str(f.root): files for f, files in zip(folders, self._ready, strict=True)}
+
+    def _held_out(self, files: Mapping[str, list[PairFiles]]) -> dict[str, list[PairFiles]]:
+        names = {self.splits.val, *self.splits.test}
+        return {name: pairs for name, pairs in files.items() if name in names}
+
     def _checked_files(self, *, progress: bool) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
         files, problems = self._found_files()
         memory = None if self.cache_folder is None else self.cache_folder / "checked.json"
@@ -198,6 +240,11 @@ class DIS5K(SegmentationDataModule):
             *problems,
             *check_pairs(files, void=self.void, progress=progress, memory=memory),
         ]
+        if self.mixture is not None:
+            self._ready, found = find_all_ready(
+                self.mixture.ready, self._held_out(files), memory=memory, progress=progress
+            )
+            problems += found
         wrong = {problem.id for problem in problems}
         return {
             name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()

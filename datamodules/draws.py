@@ -7,6 +7,7 @@ a resume change nothing.
 
 from collections.abc import Iterator
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -100,14 +101,14 @@ class SlotLoader(DataLoader[View]):
     number of steps taken, which is the same on all ranks.
 
     Args:
-        views: The training views.
+        views: The training views, addressed by slot.
         slots: This rank's batches of slots.
         num_workers: Worker processes.
         pin_memory: Whether batches are copied to pinned memory.
     """
 
     def __init__(
-        self, views: SlotViews, *, slots: SlotBatches, num_workers: int, pin_memory: bool
+        self, views: Dataset[View], *, slots: SlotBatches, num_workers: int, pin_memory: bool
     ) -> None:
         super().__init__(
             views,
@@ -119,12 +120,17 @@ class SlotLoader(DataLoader[View]):
             persistent_workers=num_workers > 0,
         )
         self.slots = slots
+        self.last_wait = 0.0
+        """Seconds that training waited for the latest batch."""
 
     # DataLoader is declared to yield Any; the collate function decides.
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        start = perf_counter()
         for batch in super().__iter__():
+            self.last_wait = perf_counter() - start
             self.slots.steps_taken += 1
             yield batch
+            start = perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many steps of batches training has taken."""

@@ -16,6 +16,7 @@ from datamodules.decode import DecodeError, read_image
 from datamodules.decode_mask import read_mask, read_mask_and_void
 from datamodules.folder import PairFiles
 from datamodules.resize import resize
+from datamodules.sample import MaskKind, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,11 +82,32 @@ def resize_planes(planes: Planes, size: tuple[int, int]) -> Planes:
     )
 
 
+def planes_of(sample: Sample) -> Planes:
+    """Return the planes of an ALPHA sample.
+
+    Raises:
+        ValueError: If its mask is a label map, whose values must not be interpolated.
+    """
+    if sample.mask_kind is not MaskKind.ALPHA:
+        raise ValueError(f"{sample.id}: mask_kind is {sample.mask_kind}, must be alpha here")
+    counterfactual = sample.counterfactual
+    return Planes(
+        image=_channels_last(sample.image),
+        mask=sample.mask.numpy(),
+        weight=None if sample.weight is None else sample.weight.numpy(),
+        counterfactual=None if counterfactual is None else _channels_last(counterfactual),
+    )
+
+
 def channels_first(image: NDArray[np.uint8]) -> Tensor:
     """Return ``(H, W, 3)`` uint8 as a contiguous ``(3, H, W)`` uint8 tensor."""
     planes = np.empty((3, *image.shape[:2]), dtype=np.uint8)
     cv2.split(image, list(planes))  # several times faster than a transposed copy
     return torch.from_numpy(planes)
+
+
+def _channels_last(image: Tensor) -> NDArray[np.uint8]:
+    return _bytes(cv2.merge(list(image.contiguous().numpy())))
 
 
 def _bytes(array: cv2.typing.MatLike) -> NDArray[np.uint8]:

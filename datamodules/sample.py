@@ -90,3 +90,8 @@ class View:
     """``(h, w)`` uint8, the mask at the original size. None in training: nothing reads it."""
     truth_weight: Tensor | None = None
     """``(h, w)`` uint8, the weight at the original size. None: every pixel counts."""
+    is_synthetic: bool = False
+    """Whether it was drawn as a synthetic pair of a mixture."""
+    failure: str = ""
+    """Why no pair could be synthesised from this one, which stands in its place. Empty: none was
+    wanted, or this is it."""

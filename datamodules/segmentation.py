@@ -10,8 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batch import Batch, collate
 from datamodules.decode import start_worker
-from datamodules.draws import SlotBatches, SlotLoader, SlotViews
-from datamodules.pairs import Pairs
+from datamodules.draws import SlotBatches, SlotLoader
 from datamodules.problems import DatasetError, Problem
 from datamodules.sample import View
 
@@ -61,15 +60,27 @@ class SegmentationDataModule(LightningDataModule, ABC):
         """Turn bytes into floats on the device: a quarter of the bytes on the way there."""
         return batch.to_float()
 
-    def training_loader(self, pairs: Pairs) -> SlotLoader:
-        """Return the endless, resumable walk over the training pairs."""
+    def training_loader(self, views: Dataset[View], num_samples: int) -> SlotLoader:
+        """Return the endless, resumable walk over `views`, which are addressed by slot."""
         rank, world_size = self._place()
         return SlotLoader(
-            SlotViews(pairs, self.seed),
-            slots=SlotBatches(len(pairs), self.batch_size, rank, world_size),
+            views,
+            slots=SlotBatches(num_samples, self.batch_size, rank, world_size),
             num_workers=self.num_workers,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def num_training_batches(self, num_samples: int) -> int | None:
+        """Return how many global batches ``trainer.max_steps`` takes; None without such a length.
+
+        An optimizer step takes ``accumulate_grad_batches``, the last one of an epoch what is left.
+        """
+        if self.trainer is None or self.trainer.max_steps < 0:
+            return None
+        per_epoch = num_samples // self.batch_size
+        accumulated = self.trainer.accumulate_grad_batches
+        epochs, steps = divmod(self.trainer.max_steps, -(-per_epoch // accumulated))
+        return epochs * per_epoch + min(steps * accumulated, per_epoch)
 
     def evaluation_loader(self, views: Dataset[View], num_views: int) -> DataLoader[View]:
         """Return this rank's share of `views`, each exactly once over all ranks, in order.
