@@ -138,7 +138,7 @@ class Report(Callback):
         mine = {id: pictures for id, pictures in self._pictures.items() if id in shown}
         pictures = {id: p for rank in _gather(mine) for id, p in rank.items()}
         if trainer.is_global_zero:
-            content = self._content(trainer, rows, pictures)
+            content = self._content(trainer, pl_module, rows, pictures)
             folder = Path(trainer.default_root_dir) / "report"
             write_report(folder, content)
             _print(content, folder)
@@ -165,9 +165,15 @@ class Report(Callback):
         return row, thumbnails(batch.image[place], truth, outputs.maps[place], weight)
 
     def _content(
-        self, trainer: Trainer, rows: list[Row], pictures: Mapping[str, Thumbnails]
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        rows: list[Row],
+        pictures: Mapping[str, Thumbnails],
     ) -> Content:
         data = _reports_data(trainer)
+        has_network = any(True for _ in pl_module.parameters())
+        untrained = "the weights the network was built with" if has_network else "no network ran"
         root = Path(trainer.default_root_dir).resolve()
         return build_content(
             rows,
@@ -180,9 +186,7 @@ class Report(Callback):
             facts={
                 "command": run_facts.command(),
                 "commit": self._commit,
-                "checkpoint": str(
-                    trainer.ckpt_path or "none: the weights the network was built with"
-                ),
+                "checkpoint": str(trainer.ckpt_path or f"none: {untrained}"),
                 "versions": run_facts.versions(),
                 "hardware": run_facts.hardware(trainer.strategy.root_device, trainer.world_size),
                 "duration": run_facts.duration(time.monotonic() - self._started),
