@@ -23,6 +23,8 @@ _PER_NODE = 6  # lattice points to a correlation length: finer ones move the res
 _RISE = (
     0.75  # correlation lengths from the border to full speed; shorter rises are the steepest place
 )
+# of noise with variance 1; what moves less is a point, which cannot be bent, and is left in place
+_LEAST_SPEED = 0.05
 _LEAST_SCALE = 0.1
 _LEAST_STEP = 0.5  # pixels; finer lattices than the picture's own cost time and show nothing
 
@@ -92,8 +94,9 @@ class Diffeomorphism:
         velocity -= _mean(velocity, weight)
         velocity *= (rows.taper[:, None] * columns.taper)[..., None]
         speed = np.sqrt(velocity[..., :1] ** 2 + velocity[..., 1:] ** 2)
-        wanted = self.strength * extent.size / step / _mean(speed, weight)
-        velocity *= np.minimum(wanted, MAX_RATE / _steepest(velocity))
+        mean_speed = max(float(_mean(speed, weight)[0]), _LEAST_SPEED)
+        wanted = self.strength * extent.size / step / mean_speed
+        velocity *= min(wanted, MAX_RATE / max(_steepest(velocity), _LEAST_SPEED))
         grid = at_pixels(followed(velocity), first, step, (mask.shape[0], mask.shape[1]))
         return Warp(grid=grid, visible=np.ones(mask.shape, np.bool_))
 

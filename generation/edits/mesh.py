@@ -84,4 +84,4 @@ def _triangle(
 
 
 # pixels on the edge between two triangles belong to both: rounding must not leave them to neither
-_EDGE = 1e-9
+_EDGE = 1e-7

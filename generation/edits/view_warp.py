@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generation.edits.extent import Extent, coverage, extent_of
+from generation.edits.extent import Extent, extent_of
 from generation.edits.mesh import seen_points
 from generation.edits.warp import Warp
 
@@ -57,7 +57,7 @@ def view_warp(mask: Pixels, view: View, body: Body) -> Warp:
 
     The object turns about the middle of its box and stays inside the picture; it is made smaller
     where it has to be. Around the object the map fades to the identity at the picture's border, so
-    the photo's background stays in place and has no gaps.
+    the photo's background stays in place, has no gaps, and every pixel counts as visible.
 
     Args:
         mask: ``(H, W)`` uint8 coverage with a value of 128 or more somewhere.
@@ -66,26 +66,26 @@ def view_warp(mask: Pixels, view: View, body: Body) -> Warp:
     """
     height, width = mask.shape
     extent = extent_of(mask)
-    step = max(height, width) / _CELLS
-    xs = _nodes(width, step)
-    ys = _nodes(height, step)
+    xs, ys = (_nodes(length, max(height, width) / _CELLS) for length in (width, height))
     x, y = np.meshgrid(xs, ys)
     focal = max(height, width) / 2 / np.tan(np.radians(body.field_of_view / 2))
-    moved = _seen(x, y, extent, view, body, focal=float(np.round(focal, _DIGITS)))
-    covered = coverage(mask, (xs[0], ys[0]), step, x.shape) > 0
-    moved[..., :2] = _inside(moved[..., :2], covered, extent, mask.shape)
+    # outside its box all moves like the nearest point of the box, and less and less
+    nearest_x, nearest_y = x.clip(extent.left, extent.right), y.clip(extent.top, extent.bottom)
+    moved = _seen(nearest_x, nearest_y, extent, view, body, focal=float(np.round(focal, _DIGITS)))
+    places = _inside(moved[..., :2], extent, mask.shape)
     share = _near(xs, extent.left, extent.right, width) * _near(
         ys, extent.top, extent.bottom, height
     ).reshape(-1, 1)
     source = np.stack([x, y], axis=2)
-    moved[..., :2] = source + (moved[..., :2] - source) * share[..., None]
+    moved[..., :2] = source + (places - np.dstack([nearest_x, nearest_y])) * share[..., None]
     grid, seen = seen_points(source, moved, (height, width))
-    return Warp(grid=_filled(grid, seen), visible=seen)
+    assert seen.all(), "the sheet spans the picture and its border does not move"
+    return Warp(grid=grid, visible=seen)
 
 
 def _nodes(length: int, step: float) -> Floats:
-    """Return evenly spaced positions from one border of the picture to beyond the other."""
-    return -0.5 + step * np.arange(np.ceil(length / step) + 1, dtype=np.float64)
+    """Return evenly spaced positions from one border of the picture to the other."""
+    return np.linspace(-0.5, length - 0.5, max(round(length / step), 1) + 1)
 
 
 def _seen(x: Floats, y: Floats, extent: Extent, view: View, body: Body, *, focal: float) -> Floats:
@@ -135,15 +135,13 @@ def _bulge(x: Floats, y: Floats, extent: Extent) -> Floats:
     return np.maximum(1 - (x / half_x) ** 2 - (y / half_y) ** 2, -1.0)
 
 
-def _inside(
-    places: Floats, covered: NDArray[np.bool_], extent: Extent, size: tuple[int, ...]
-) -> Floats:
-    """Shrink and shift the nodes so that those of the object stay where it has room."""
+def _inside(places: Floats, extent: Extent, size: tuple[int, ...]) -> Floats:
+    """Shrink and shift places of the object so that all of them are where it has room."""
     result = places.copy()
     height, width = size
     boxes = ((extent.left, extent.right, width), (extent.top, extent.bottom, height))
-    low = [float(places[covered, k].min()) for k in (0, 1)]
-    high = [float(places[covered, k].max()) for k in (0, 1)]
+    low = [float(places[..., k].min()) for k in (0, 1)]
+    high = [float(places[..., k].max()) for k in (0, 1)]
     rooms = [
         (min(least, _MARGIN * length), max(most, (1 - _MARGIN) * length - 1))
         for least, most, length in boxes
@@ -159,44 +157,11 @@ def _inside(
 
 
 def _near(positions: Floats, low: float, high: float, length: int) -> Floats:
-    """Return 1 within [low, high], falling smoothly to 0 at the borders of the picture, ``(n,)``.
+    """Return 1 within [low, high], falling evenly to 0 at the borders of the picture, ``(n,)``.
 
-    A side without room does not fall: the object leaves the picture there, and goes on.
+    Evenly, because nothing then folds as long as the object moves by less than its room. An object
+    that the border cuts stays cut: its outermost pixels are drawn out to the border.
     """
-    share = np.ones_like(positions)
-    for room, beyond in (
-        (low + 0.5, low - positions),
-        (length - 0.5 - high, positions - high),
-    ):
-        if room >= _LEAST_ROOM * length:
-            at = np.clip(beyond / room, 0.0, 1.0)
-            share *= 1 - at * at * (3 - 2 * at)
-    return share
-
-
-_LEAST_ROOM = 0.02  # of the picture's side; a narrower band would be squeezed or torn
-
-
-def _filled(grid: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Fill pixels that show no part of the sheet with the nearest point in their row, or their own.
-
-    Args:
-        grid: ``(H, W, 2)``, NaN where `seen` is False.
-        seen: ``(H, W)``.
-    """
-    if seen.all():
-        return grid
-    height, width = seen.shape
-    filled = grid.copy()
-    own = np.arange(width)
-    for y in range(height):
-        known = np.flatnonzero(seen[y])
-        if len(known) == 0:
-            filled[y] = np.stack([own, np.full(width, y)], axis=1)
-        elif len(known) < width:
-            places = np.searchsorted(known, own).clip(0, len(known) - 1)
-            before = known[(places - 1).clip(0)]
-            after = known[places]
-            nearest = np.where(np.abs(own - before) <= np.abs(after - own), before, after)
-            filled[y] = grid[y, nearest]
-    return filled
+    before = (positions + 0.5) / (low + 0.5)
+    after = (length - 0.5 - positions) / (length - 0.5 - high)
+    return np.minimum(before, after).clip(0.0, 1.0)
