@@ -14,8 +14,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks.checkpoint_io import AtomicCheckpointIO
+from callbacks.data_stall import DataStall
 from callbacks.progress import StepProgressBar
 from callbacks.report import Report
+from callbacks.synthesis_failures import SynthesisFailures
 from callbacks.weights_writer import WeightsWriter
 from datamodules.atomic import write_atomically
 from datamodules.problems import DatasetError
@@ -195,7 +197,7 @@ class SegmentationCLI(LightningCLI):
         if config.trainer.logger in (None, True):
             kwargs["logger"] = TensorBoardLogger(root, name="tensorboard", version="")
         kwargs["plugins"] = [*_as_list(config.trainer.plugins), AtomicCheckpointIO()]
-        callbacks = _as_list(config.trainer.callbacks)
+        callbacks = [*_as_list(config.trainer.callbacks), DataStall(), SynthesisFailures()]
         if config.trainer.enable_progress_bar is not False:
             callbacks.append(StepProgressBar())
         if config.trainer.enable_checkpointing is not False:
