@@ -33,8 +33,12 @@ def resampled(plane: Pixels, grid: NDArray[np.float32]) -> Pixels:
     height, width = grid.shape[:2]
     result = np.empty((height, width, plane.shape[2]), np.uint8)
     total = np.empty(plane.shape[2], np.float32)
+    same_size = plane.shape[0] == height and plane.shape[1] == width
     for y in range(height):
         for x in range(width):
+            if grid[y, x, 0] == x and grid[y, x, 1] == y and same_size:
+                result[y, x] = plane[y, x]  # what stays costs nothing; it never shrinks
+                continue
             right_x, right_y = _step(grid, y, x, 0, 1)
             down_x, down_y = _step(grid, y, x, 1, 0)
             across = _num_points(right_x, right_y)
