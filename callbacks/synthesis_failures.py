@@ -30,7 +30,7 @@ class SynthesisFailures(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the rows of the batches that were trained on before, and no others."""
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and not _is_trial(trainer):
             last = trainer.fit_loop.total_batch_idx
             for path in _files(trainer):
                 kept = [row for row in read_failures(path) if int(row[0]) <= last]
@@ -64,13 +64,13 @@ class SynthesisFailures(Callback):
             pl_module.log(
                 "train/synthesis_failed", self._num_failed / self._num_samples, batch_size=size
             )
-        if failed and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set, not declared
+        if failed and not _is_trial(trainer):
             _append(_path(trainer), failed)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print how many pairs failed, of how many photos, and where they are named."""
         trainer.strategy.barrier()
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or _is_trial(trainer):
             return
         rows = [row for path in _files(trainer) for row in read_failures(path)]
         if rows:
@@ -86,6 +86,11 @@ def read_failures(path: Path) -> list[list[str]]:
     """Return the rows (batch, id, reason) of a file; one cut off by a kill is left out."""
     whole = path.read_text().rpartition("\n")[0]
     return list(csv.reader(StringIO(whole)))[1:]
+
+
+def _is_trial(trainer: Trainer) -> bool:
+    """Whether this is a trial of one batch, which must leave alone what a run has left."""
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set, not declared
 
 
 def _path(trainer: Trainer) -> Path:

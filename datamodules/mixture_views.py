@@ -23,9 +23,9 @@ ATTEMPTS = 3
 class MixtureViews(Dataset[View]):
     """Training views addressed by slot, some of them synthetic.
 
-    Whether a slot is synthetic, by which member, and every pixel of it follow from (seed, slot): a
-    real slot holds what it would hold without the mixture, a slot made on the fly an edit of that
-    pair under the same augmentation.
+    Whether a slot is synthetic, by which member, and every pixel of it follow from (seed, slot). A
+    real slot holds the pair that it would hold without the mixture, a slot made on the fly an edit
+    of that pair, both under the augmentation that they would have without it.
 
     Args:
         pairs: The real training pairs.

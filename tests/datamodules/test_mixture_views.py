@@ -134,6 +134,34 @@ def test_share_follows_the_batches_of_the_run(pairs: Pairs) -> None:
     assert shares == pytest.approx([0.0, 0.0, 0.1, 0.5, 1.0])
 
 
+@dataclass
+class Length:
+    """What the length of a run is read from."""
+
+    max_steps: int
+    accumulate_grad_batches: int
+
+
+@pytest.mark.parametrize("accumulated", [1, 2, 3, 5])
+def test_length_counts_the_batches_that_the_steps_take(tiny_set: Path, accumulated: int) -> None:
+    data = DIS5K(tiny_set, size=32, batch_size=BATCH, cache=None)
+    data.trainer = Length(max_steps=7, accumulate_grad_batches=accumulated)  # type: ignore[assignment]
+    taken, steps, in_epoch = 0, 0, 0
+    while steps < 7:  # Lightning steps after every so many batches, and at the end of an epoch
+        taken, in_epoch = taken + 1, in_epoch + 1
+        if in_epoch % accumulated == 0 or in_epoch == 4:
+            steps += 1
+        in_epoch %= 4
+    assert data.num_training_batches(17) == taken
+
+
+def test_run_without_steps_has_no_length(tiny_set: Path) -> None:
+    data = DIS5K(tiny_set, size=32, batch_size=BATCH, cache=None)
+    assert data.num_training_batches(17) is None
+    data.trainer = Length(max_steps=-1, accumulate_grad_batches=1)  # type: ignore[assignment]
+    assert data.num_training_batches(17) is None
+
+
 def test_last_batches_are_real_only(pairs: Pairs) -> None:
     mixed = views(pairs, num_batches=10, real_only=0.3)
     kinds = [any(mixed.is_synthetic(BATCH * b + k) for k in range(BATCH)) for b in range(10)]
