@@ -26,7 +26,7 @@ from networks.mask_editor import MaskEdit, MaskEditorNet, smooth
 from networks.random_pyramid import RandomPyramid
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)  # not frozen: Lightning copies hyper-parameters field by field
 class Weights:
     """Factor of each term of the editor's loss; 0 switches a term off.
 

@@ -4,6 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+_GAIN = 4.0
+"""Under spectral normalisation two masks of one area differ by less than 1 in any logit, and the
+cross-entropy would hardly tell them apart."""
+
 
 class MaskDiscriminator(nn.Module):
     """Strided convolutions under spectral normalisation: one logit a patch and one of the whole.
@@ -38,7 +42,7 @@ class MaskDiscriminator(nn.Module):
         whole = self.whole(torch.cat([deep.mean((2, 3)), deep.amax((2, 3))], dim=1))
         patches = self.patches(x).flatten(1)
         # repeated, so that the whole counts as much as all patches together
-        return torch.cat([patches, whole.expand_as(patches)], dim=1)
+        return _GAIN * torch.cat([patches, whole.expand_as(patches)], dim=1)
 
 
 def _stage(inputs: int, outputs: int) -> list[nn.Module]:
