@@ -11,6 +11,7 @@ Floats = NDArray[np.float32]
 _SHARE = np.array((0.5, 0.6, 0.6), np.float32)
 _LARGEST = np.array((18, 10, 10), np.float32)  # in CIELAB units: as far as it looks natural
 _CONTRAST = (0.8, 1.25)
+_EVEN = 2.0  # of lightness: a background with less contrast is even, whatever the ratio says
 _SIDE = 64  # statistics need no more pixels
 
 
@@ -33,7 +34,7 @@ def relit(colour: Floats, alpha: Floats, old: Floats, new: Floats) -> Floats:
     mean_old, spread_old = _statistics(old)
     mean_new, spread_new = _statistics(new)
     shift = np.clip(_SHARE * (mean_new - mean_old), -_LARGEST, _LARGEST)
-    contrast = np.clip(np.sqrt(spread_new / max(spread_old, 1e-3)), *_CONTRAST)
+    contrast = np.clip(np.sqrt((spread_new + _EVEN) / (spread_old + _EVEN)), *_CONTRAST)
     lab = _lab(colour)
     weight = alpha[..., None]
     own = (lab * weight).sum(axis=(0, 1)) / max(float(weight.sum()), 1e-6)

@@ -3,11 +3,14 @@
 Letters: H, W size of the picture; C its channels.
 """
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+
+_CELL = 4  # pixels: wider than grain and lens blur, narrower than most things
 
 
 def push_pull(colour: Floats, weight: Floats) -> Floats:
@@ -36,6 +39,28 @@ def push_pull(colour: Floats, weight: Floats) -> Floats:
     while levels:
         filled = _pulled(*levels.pop(), filled)
     return filled
+
+
+def low_pass(picture: Floats, weight: Floats) -> Floats:
+    """Return the light of a picture without its detail, completed where it is not known.
+
+    Args:
+        picture: ``(H, W, C)`` float32 with C at most 3.
+        weight: ``(H, W)`` float32, 1 where the picture is known and 0 where not.
+
+    Returns:
+        ``(H, W, C)`` float32: means over `_CELL` x `_CELL` pixels, interpolated.
+    """
+    height, width = weight.shape
+    size = (max(1, width // _CELL), max(1, height // _CELL))
+    planes = np.empty((height, width, picture.shape[2] + 1), np.float32)
+    np.multiply(picture, weight[..., None], out=planes[..., :-1])
+    planes[..., -1] = weight
+    small = cv2.resize(planes, size, interpolation=cv2.INTER_AREA).reshape(*size[::-1], -1)
+    share = np.ascontiguousarray(small[..., -1])
+    means = np.ascontiguousarray(small[..., :-1] / np.maximum(small[..., -1:], 1e-6))
+    filled = push_pull(means, np.minimum(1, 4 * share))
+    return cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 @njit(nogil=True, cache=True)

@@ -67,9 +67,8 @@ def _offsets(
 ) -> NDArray[np.int32] | None:
     """Return ``(h, w, 2)`` offsets of the finest reduced picture; None without a known patch."""
     offsets = None
-    for level in reversed(range(_NUM_LEVELS)):
-        small, unknown = _reduced(image, gap, scale * 2**level)
-        wanted = _touched(seen, scale * 2**level)
+    for level, (small, unknown) in enumerate(_pyramid(image, gap, scale)):
+        wanted = _touched(seen, unknown.shape, scale * 2 ** (_NUM_LEVELS - 1 - level))
         target = cv2.dilate(wanted.astype(np.uint8), np.ones((2 * RADIUS + 1,) * 2, np.uint8)) > 0
         source = _whole_patches(~unknown)
         if not source.any():
@@ -77,45 +76,57 @@ def _offsets(
         if offsets is None:
             guess = push_pull(small, 1 - unknown.astype(np.float32))
             offsets = np.zeros((*unknown.shape, 2), np.int32)
+            _repair(offsets, source)
         else:
             offsets = _doubled(offsets, unknown.shape)
             guess = _upsampled(guess, small, unknown)
-        _repair(offsets, source)
-        if level < _NUM_LEVELS - 1:
+            _repair(offsets, source)
             guess = vote(guess, wanted, offsets)
-        for number in range(_GUESSES[_NUM_LEVELS - 1 - level]):
+        for number in range(_GUESSES[level]):
             state = np.uint64((seed + 7919 * level + number) % 2**63)
             match(guess, target, source, offsets, _ROUNDS, state)
             guess = vote(guess, wanted, offsets)
     return offsets
 
 
-def _reduced(image: Floats, gap: Bools, scale: int) -> tuple[Floats, Bools]:
-    """Return the means of the known pixels of each cell, and the cells not wholly known."""
+def _pyramid(image: Floats, gap: Bools, scale: int) -> list[tuple[Floats, Bools]]:
+    """Return pictures reduced by `scale` and its doubles, the coarsest first.
+
+    Each with the means of the known pixels of each cell, and the cells not wholly known.
+    """
     height, width = gap.shape
-    below, right = -height % scale, -width % scale
-    edge = cv2.BORDER_REPLICATE
-    size = ((width + right) // scale, (height + below) // scale)
-    known = cv2.copyMakeBorder(1 - gap.astype(np.float32), 0, below, 0, right, edge)
-    padded = cv2.copyMakeBorder(image, 0, below, 0, right, edge)
-    share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    total = cv2.resize(padded * known[..., None], size, interpolation=cv2.INTER_AREA)
-    small = total / np.maximum(share, 1e-6)[..., None]
-    return small, share < 1 - 1e-4
+    coarsest = scale * 2 ** (_NUM_LEVELS - 1)
+    below, right = -height % coarsest, -width % coarsest
+    known = 1 - gap.astype(np.float32)
+    planes = np.empty((height, width, 4), np.float32)
+    np.multiply(image, known[..., None], out=planes[..., :3])
+    planes[..., 3] = known
+    planes = cv2.copyMakeBorder(planes, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    levels = []
+    for level in range(_NUM_LEVELS):
+        factor = scale if level == 0 else 2
+        size = (planes.shape[1] // factor, planes.shape[0] // factor)
+        planes = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)
+        share = planes[..., 3:]
+        small = np.ascontiguousarray(planes[..., :3] / np.maximum(share, 1e-6))
+        levels.append((small, share[..., 0] < 1 - 1e-4))
+    return levels[::-1]
 
 
-def _touched(plane: Bools, scale: int) -> Bools:
-    """Return the cells of which the plane has a pixel."""
-    below, right = -plane.shape[0] % scale, -plane.shape[1] % scale
-    padded = np.pad(plane, ((0, below), (0, right)))
-    rows, columns = padded.shape[0] // scale, padded.shape[1] // scale
+def _touched(plane: Bools, shape: tuple[int, int], scale: int) -> Bools:
+    """Return the cells of which the plane has a pixel; beyond its border it goes on."""
+    rows, columns = shape
+    below, right = rows * scale - plane.shape[0], columns * scale - plane.shape[1]
+    padded = np.pad(plane, ((0, below), (0, right)), mode="edge")
     return padded.reshape(rows, scale, columns, scale).any(axis=(1, 3))
 
 
 def _whole_patches(known: Bools) -> Bools:
     side = 2 * RADIUS + 1
     kernel = np.ones((side, side), np.uint8)
-    return cv2.erode(known.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    return (
+        cv2.erode(known.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    )
 
 
 def _upsampled(guess: Floats, small: Floats, unknown: Bools) -> Floats:

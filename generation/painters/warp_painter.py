@@ -14,12 +14,13 @@ from datamodules.resize import resize
 from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
 from generation.edits.warp import Warp, apply
+from generation.painters.blend import corrected, exchanged, inlaid, light_of
 from generation.painters.decoys import add_decoys
-from generation.painters.grain import add_noise, noise_level
+from generation.painters.grain import add_noise, calm_hue, noise_level
 from generation.painters.light import relit
-from generation.painters.matte import cut_out
+from generation.painters.matte import coverage
 from generation.painters.painter import PaintError
-from generation.painters.push_pull import push_pull
+from generation.painters.push_pull import low_pass, push_pull
 from generation.painters.removal import fill
 
 VERSION = 1
@@ -30,8 +31,6 @@ Bools = NDArray[np.bool_]
 
 # beyond the error of the mask: lens blur and JPEG carry the object's colours this far
 _MARGIN = 3
-# of the variance of a photo's grain, what cubic interpolation between pixels leaves
-_LEFT = 0.8
 
 
 class WarpPainter:
@@ -89,40 +88,63 @@ class WarpPainter:
         _check(sample, edited, warp, background)
         mask, target = _plane(sample.mask), _plane(edited.mask)
         old, scene = self._backgrounds(sample, background, target, seed)
-        alpha, colour = cut_out(_pixels(sample), mask, old, error=self.mask_error)
-        noise = noise_level(_pixels(sample), np.ones_like(mask)), noise_level(scene, 1 - target)
-        if background is not None:
-            colour = relit(colour, alpha, old, scene)
-        colour, alpha = _moved(colour, alpha, mask, target, warp)
-        alpha = _softened(alpha, self.softness)
-        picture = scene + alpha[..., None] * (colour - scene)
+        image = _pixels(sample)
+        alpha = coverage(image, mask, old, error=self.mask_error)
+        cut, put = _box(mask, 4 * self._reach()), _box(target, 4 * self._reach())
+        planes = np.dstack([image[cut], old[cut], alpha[cut] * 255, mask[cut] * 255])
+        picture = scene.copy()
+        picture[put] = self._composed(
+            _moved(planes, _part(warp, cut, put)),
+            scene[put],
+            target[put],
+            image=image[cut],
+            relight=background is not None,
+        )
         rng = np.random.default_rng(seed_for(seed, "decoys"))
         outline = _near_outline(target, 2 * self.mask_error + _MARGIN)
-        add_decoys(
-            picture, outline, number=self.num_decoys, softness=self.softness, rng=rng
-        )
-        lost = _lost_grain(alpha, *noise)
-        add_noise(picture, lost, np.uint64(seed_for(seed, "grain")))
+        add_decoys(picture, outline, number=self.num_decoys, softness=self.softness, rng=rng)
+        if background is not None:
+            lacking = _lacking_grain(target, image, scene)
+            add_noise(picture, lacking, np.uint64(seed_for(seed, "grain")))
         return self._painted(sample, edited, background, picture, seed)
+
+    def _composed(
+        self, moved: Floats, scene: Floats, target: Floats, *, image: Floats, relight: bool
+    ) -> Floats:
+        """Return the scene with the object, given the planes of the cut-out where they belong."""
+        photo, old = np.ascontiguousarray(moved[..., :3]), moved[..., 3:6]
+        alpha = _softened(moved[..., 6] / 255, self.softness)
+        new = light_of(scene)
+        shown = exchanged(photo, alpha, old, new)
+        if relight:
+            shown += alpha[..., None] * (relit(photo, alpha, old, new) - photo)
+        whole = np.maximum(target, moved[..., 7] / 255)
+        keep = self.mask_error + 1
+        shown = calm_hue(shown, image)
+        picture = inlaid(scene, shown, whole, keep=keep, fade=2 * _MARGIN)
+        return corrected(picture, scene, alpha, target - moved[..., 7] / 255)
 
     def _backgrounds(
         self, sample: Sample, background: Sample | None, target: Floats, seed: int
     ) -> tuple[Floats, Floats]:
-        """Return the source's photo without the object, and what the painted object stands in."""
+        """Return the light of the source without the object, and the picture it is put in."""
         image, gap = _pixels(sample), self._gap(sample.mask.numpy())
         wanted = target < 1
         if background is None:
             filled = fill(image, gap, seed_for(seed, "fill"), wanted=wanted)
-            return filled, filled
-        old = push_pull(image, 1 - gap.astype(np.float32))
+            return light_of(filled), filled
+        old = low_pass(image, 1 - gap.astype(np.float32))
         other, mask = _fitted(background, target, np.random.default_rng(seed_for(seed, "crop")))
         return old, fill(other, self._gap(mask), seed_for(seed, "fill"), wanted=wanted)
 
     def _gap(self, mask: NDArray[np.uint8]) -> Bools:
         """Return where a photo shows an object, or light of it."""
-        side = 2 * int(np.ceil(self.mask_error + _MARGIN)) + 1
+        side = 2 * self._reach() + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         return cv2.dilate(mask, kernel) > 0
+
+    def _reach(self) -> int:
+        return int(np.ceil(self.mask_error)) + _MARGIN
 
     def _painted(
         self,
@@ -197,20 +219,33 @@ def _fitted(
     return fitted[..., :3].astype(np.float32), np.ascontiguousarray(fitted[..., 3])
 
 
-def _moved(
-    colour: Floats, alpha: Floats, mask: Floats, target: Floats, warp: Warp
-) -> tuple[Floats, Floats]:
-    """Return colours and coverage where the edited mask has them.
+def _box(plane: Floats, margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns of what is not 0, and some pixels around; all where all is 0."""
+    box = []
+    for axis, length in enumerate(plane.shape):
+        found = np.flatnonzero(plane.any(axis=1 - axis))
+        if not found.size:
+            return slice(0, plane.shape[0]), slice(0, plane.shape[1])
+        box.append(slice(max(0, found[0] - margin), min(length, found[-1] + 1 + margin)))
+    return box[0], box[1]
 
-    Coverage found in the photo moves; what the edit did to the mask beyond moving it is added.
-    """
-    planes = np.dstack([colour, alpha * 255, mask * 255])
-    moved = apply(np.clip(planes + 0.5, 0, 255).astype(np.uint8), warp).astype(np.float32)
-    colour = moved[..., :3]
-    if not warp.visible.all():
-        colour = push_pull(colour, warp.visible.astype(np.float32))
-    beyond = target - moved[..., 4] / 255
-    return colour, np.clip(moved[..., 3] / 255 + beyond, 0, 1)
+
+def _part(warp: Warp, source: tuple[slice, slice], target: tuple[slice, slice]) -> Warp:
+    """Return the warp from a part of the source to a part of the edited picture."""
+    first = np.array((source[1].start, source[0].start), np.float32)
+    return Warp(grid=warp.grid[target] - first, visible=warp.visible[target])
+
+
+def _moved(planes: Floats, warp: Warp) -> Floats:
+    """Return planes in grey levels moved; what was not in view continues what was."""
+    pixels = np.clip(planes + np.float32(0.5), 0, 255).astype(np.uint8)
+    moved = apply(pixels, warp).astype(np.float32)
+    if warp.visible.all():
+        return moved
+    moved[..., :3] = push_pull(
+        np.ascontiguousarray(moved[..., :3]), warp.visible.astype(np.float32)
+    )
+    return moved
 
 
 def _softened(alpha: Floats, softness: float) -> Floats:
@@ -234,20 +269,19 @@ def _near_outline(target: Floats, margin: float) -> Floats:
     """Return 1 within some pixels of the outline, fading to 0."""
     side = 2 * int(np.ceil(margin)) + 1
     kernel = np.ones((side, side), np.uint8)
-    near = cv2.dilate(target, kernel) - cv2.erode(target, kernel)
-    return cv2.blur(near, (5, 5))
+    touched, whole = (target > 0).astype(np.float32), (target == 1).astype(np.float32)
+    return cv2.blur(cv2.dilate(touched, kernel) - cv2.erode(whole, kernel), (5, 5))
 
 
-def _lost_grain(alpha: Floats, own: float, scene: float) -> Floats:
-    """Return the deviation of noise that makes the grain the same all over the picture.
-
-    Interpolation and mixing by coverage average grain away; one of two photos may have less.
-    """
-    wanted = max(own, scene) ** 2
-    present = _LEFT * (alpha * own) ** 2 + ((1 - alpha) * scene) ** 2
-    return np.sqrt(np.maximum(wanted - present, 0)).astype(np.float32)
+def _lacking_grain(target: Floats, photo: Floats, scene: Floats) -> Floats:
+    """Return the deviation of noise that object or scene lacks of the other's grain."""
+    own = noise_level(photo, np.ones_like(target)) ** 2
+    other = noise_level(scene, 1 - target) ** 2
+    missing = np.sqrt(np.abs(other - own))
+    share = target if own < other else 1 - target
+    return (share * missing).astype(np.float32)
 
 
 def _joint_licence(licences: list[str]) -> str:
-    """Return what must be kept to for all parents, as an SPDX expression; empty if one is unknown."""
+    """Return an SPDX expression of all parents' licences; empty if one is unknown."""
     return "" if "" in licences else " AND ".join(sorted(set(licences)))

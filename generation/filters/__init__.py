@@ -1,0 +1,1 @@
+"""Filters: which finished pairs are kept, and why others are not."""
