@@ -17,6 +17,7 @@ _LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 # resolution, and an edge as sharp in hue as in light is the plainest trace of a composite
 _HUE_SOFTNESS = 1.0
 _SMOOTH = 2.0  # pixels
+_SHOWN = 1 / 16
 # of the edited mask; what differs less from the moved one is rounding
 _TOLERANCE = 0.05
 
@@ -51,14 +52,15 @@ def inlaid(scene: Floats, photo: Floats, mask: Floats, *, keep: float, fade: flo
     Args:
         scene: ``(H, W, 3)`` float32.
         photo: ``(H, W, 3)`` float32, exchanged to fit the scene.
-        mask: ``(H, W)`` float32 in [0, 1]; the photo is shown where it is .5 or more.
+        mask: ``(H, W)`` float32 in [0, 1]; the photo is shown where it is above 1/16, struts
+            thinner than a pixel included.
         keep: Pixels beyond the mask in which it is shown too: the outline's own surroundings.
         fade: Pixels over which the scene then takes over.
 
     Returns:
         ``(H, W, 3)`` float32.
     """
-    away = cv2.distanceTransform((mask < 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    away = cv2.distanceTransform((mask < _SHOWN).astype(np.uint8), cv2.DIST_L2, 3)
     share = np.clip((keep + fade - away) / fade, 0, 1)
     share = share * share * (3 - 2 * share)
     return scene + share[..., None] * (photo - scene)

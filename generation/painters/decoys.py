@@ -53,7 +53,7 @@ def _region(rows: int, columns: int, softness: float, rng: np.random.Generator) 
     inside = (smooth * bump > _LEVEL).astype(np.float32)
     inside[[0, -1]] = 0
     inside[:, [0, -1]] = 0
-    return cv2.GaussianBlur(inside, (0, 0), max(softness, 0.5))
+    return np.asarray(cv2.GaussianBlur(inside, (0, 0), max(softness, 0.5)), np.float32)
 
 
 def _bump(length: int) -> Floats:

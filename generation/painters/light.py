@@ -48,9 +48,10 @@ def relit(colour: Floats, alpha: Floats, old: Floats, new: Floats) -> Floats:
 
 def _statistics(picture: Floats) -> tuple[Floats, float]:
     small = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    lab = _lab(small)
+    lab = _lab(np.asarray(small, np.float32))
     return lab.mean(axis=(0, 1)), float(lab[..., 0].std())
 
 
 def _lab(picture: Floats) -> Floats:
-    return cv2.cvtColor(np.clip(picture / np.float32(255), 0, 1), cv2.COLOR_RGB2LAB)
+    unit = np.clip(picture / np.float32(255), 0, 1)
+    return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), np.float32)

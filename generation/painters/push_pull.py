@@ -60,7 +60,8 @@ def low_pass(picture: Floats, weight: Floats) -> Floats:
     share = np.ascontiguousarray(small[..., -1])
     means = np.ascontiguousarray(small[..., :-1] / np.maximum(small[..., -1:], 1e-6))
     filled = push_pull(means, np.minimum(1, 4 * share))
-    return cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
+    full = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full, np.float32)
 
 
 @njit(nogil=True, cache=True)

@@ -49,7 +49,7 @@ def fill(image: Floats, gap: Bools, seed: int, *, wanted: Bools | None = None) -
     if offsets is None:
         return np.where(gap[..., None], _smooth(image, gap), image)
     near = cv2.dilate(seen.astype(np.uint8), np.ones((2 * scale + 1,) * 2, np.uint8)) > 0
-    blurred = cv2.GaussianBlur(image, (0, 0), 2.0)
+    blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), 2.0), np.float32)
     copied = _copy(image, blurred, near, offsets, scale)
     rim = (near & ~gap).astype(np.float32)
     shift = _smooth_difference(image - copied, rim)
@@ -98,15 +98,17 @@ def _pyramid(image: Floats, gap: Bools, scale: int) -> list[tuple[Floats, Bools]
     coarsest = scale * 2 ** (_NUM_LEVELS - 1)
     below, right = -height % coarsest, -width % coarsest
     known = 1 - gap.astype(np.float32)
-    planes = np.empty((height, width, 4), np.float32)
-    np.multiply(image, known[..., None], out=planes[..., :3])
-    planes[..., 3] = known
-    planes = cv2.copyMakeBorder(planes, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    whole = np.empty((height, width, 4), np.float32)
+    np.multiply(image, known[..., None], out=whole[..., :3])
+    whole[..., 3] = known
+    padded = cv2.copyMakeBorder(whole, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    planes: Floats = np.asarray(padded, np.float32)
     levels = []
     for level in range(_NUM_LEVELS):
         factor = scale if level == 0 else 2
         size = (planes.shape[1] // factor, planes.shape[0] // factor)
-        planes = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)
+        reduced = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)
+        planes = np.asarray(reduced, np.float32)
         share = planes[..., 3:]
         small = np.ascontiguousarray(planes[..., :3] / np.maximum(share, 1e-6))
         levels.append((small, share[..., 0] < 1 - 1e-4))
@@ -118,7 +120,7 @@ def _touched(plane: Bools, shape: tuple[int, int], scale: int) -> Bools:
     rows, columns = shape
     below, right = rows * scale - plane.shape[0], columns * scale - plane.shape[1]
     padded = np.pad(plane, ((0, below), (0, right)), mode="edge")
-    return padded.reshape(rows, scale, columns, scale).any(axis=(1, 3))
+    return padded.reshape(rows, scale, columns, scale).max(axis=(1, 3))
 
 
 def _whole_patches(known: Bools) -> Bools:
@@ -167,7 +169,8 @@ def _smooth_difference(difference: Floats, rim: Floats) -> Floats:
     total = cv2.resize(difference * rim[..., None], size, interpolation=cv2.INTER_AREA)
     mean = total / np.maximum(weight, 1e-6)[..., None]
     carried = push_pull(mean, np.minimum(1, 4 * weight))
-    return cv2.resize(carried, (width, height), interpolation=cv2.INTER_LINEAR)
+    full = cv2.resize(carried, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full, np.float32)
 
 
 @njit(nogil=True, cache=True)

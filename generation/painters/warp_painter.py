@@ -113,16 +113,18 @@ class WarpPainter:
     ) -> Floats:
         """Return the scene with the object, given the planes of the cut-out where they belong."""
         photo, old = np.ascontiguousarray(moved[..., :3]), moved[..., 3:6]
-        alpha = _softened(moved[..., 6] / 255, self.softness)
+        alpha = _softened(moved[..., 6] / np.float32(255), self.softness)
         new = light_of(scene)
         shown = exchanged(photo, alpha, old, new)
         if relight:
             shown += alpha[..., None] * (relit(photo, alpha, old, new) - photo)
         whole = np.maximum(target, moved[..., 7] / 255)
-        keep = self.mask_error + 1
+        # the old background's texture comes along with the outline's surroundings: wide, where it
+        # goes on in the scene; as narrow as the mask allows, where it does not
+        keep, fade = (self.mask_error / 2, 2) if relight else (self.mask_error + 1, 2 * _MARGIN)
         shown = calm_hue(shown, image)
-        picture = inlaid(scene, shown, whole, keep=keep, fade=2 * _MARGIN)
-        return corrected(picture, scene, alpha, target - moved[..., 7] / 255)
+        picture = inlaid(scene, shown, whole, keep=keep, fade=fade)
+        return corrected(picture, scene, alpha, target - moved[..., 7] / np.float32(255))
 
     def _backgrounds(
         self, sample: Sample, background: Sample | None, target: Floats, seed: int
@@ -262,7 +264,9 @@ def _softened(alpha: Floats, softness: float) -> Floats:
     present = np.sqrt(np.pi) * float((alpha * (1 - alpha)).sum()) / length
     missing = np.sqrt(max(0.0, softness**2 - present**2))
     # below a fifth of a pixel the blur's kernel is a single weight
-    return cv2.GaussianBlur(alpha, (0, 0), missing) if missing > 0.2 else alpha
+    if missing <= 0.2:
+        return alpha
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), missing), np.float32)
 
 
 def _near_outline(target: Floats, margin: float) -> Floats:
@@ -270,7 +274,8 @@ def _near_outline(target: Floats, margin: float) -> Floats:
     side = 2 * int(np.ceil(margin)) + 1
     kernel = np.ones((side, side), np.uint8)
     touched, whole = (target > 0).astype(np.float32), (target == 1).astype(np.float32)
-    return cv2.blur(cv2.dilate(touched, kernel) - cv2.erode(whole, kernel), (5, 5))
+    near = cv2.dilate(touched, kernel) - cv2.erode(whole, kernel)
+    return np.asarray(cv2.blur(near, (5, 5)), np.float32)
 
 
 def _lacking_grain(target: Floats, photo: Floats, scene: Floats) -> Floats:
