@@ -11,6 +11,7 @@ from datamodules.seeds import seed_for
 from datamodules.synthesis import DrawOther, SynthesisError
 from generation.edits.edit import Edit, WarpEdit
 from generation.edits.extent import HALF
+from generation.filters.filter import Filter
 from generation.painters.painter import Painter, PaintError
 from generation.warp_chain import identity, then
 
@@ -37,7 +38,7 @@ class Chain:
 
 
 class EditedPairs:
-    """Makes a pair of a pair: chooses a chain of edits, makes them, paints.
+    """Makes a pair of a pair: chooses a chain of edits, makes them, paints, judges.
 
     Without a painter the photo moves with the mask, background and all, which leaves no seam. A
     `datamodules.synthesis.PairSynthesis`.
@@ -48,6 +49,7 @@ class EditedPairs:
             (`WarpEdit`).
         new_background: Share of the painted pairs that take the background of another training
             photo.
+        filters: Asked in turn about each finished pair; one that rejects it is a failure.
 
     Raises:
         ValueError: If there is no chain, `new_background` is out of [0, 1] or needs a painter, a
@@ -64,11 +66,13 @@ class EditedPairs:
         *,
         painter: Painter | None = None,
         new_background: float = 0.0,
+        filters: Sequence[Filter] = (),
     ) -> None:
         _check(chains, painter, new_background)
         self.chains = list(chains)
         self.painter = painter
         self.new_background = new_background
+        self.filters = list(filters)
         weights = [chain.weight for chain in chains]
         self._edges = np.cumsum(weights[:-1]) / sum(weights)
 
@@ -76,8 +80,17 @@ class EditedPairs:
         """Return an edited pair, a function of the arguments alone.
 
         Raises:
-            SynthesisError: If an edit leaves nothing of the object, or the painter gives up.
+            SynthesisError: If an edit leaves nothing of the object, the painter gives up, or a
+                filter rejects the pair.
         """
+        made = self._made(sample, seed, draw_other)
+        for judge in self.filters:
+            rejection = judge(made)
+            if rejection is not None:
+                raise SynthesisError(f"{rejection.filter}: {rejection.reason}")
+        return made
+
+    def _made(self, sample: Sample, seed: int, draw_other: DrawOther) -> Sample:
         chain = self.chains[int(np.searchsorted(self._edges, _place(seed, "chain"), side="right"))]
         if self.painter is None:
             made = sample

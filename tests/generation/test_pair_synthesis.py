@@ -12,6 +12,7 @@ from generation.edits.diffeomorphism import Diffeomorphism
 from generation.edits.edit import Edit, edited
 from generation.edits.view_change import ViewChange
 from generation.edits.warp import Warp
+from generation.filters.filter import Rejection
 from generation.painters.painter import PaintError
 from generation.pair_synthesis import Chain, EditedPairs
 from generation.warp_chain import identity
@@ -133,6 +134,22 @@ def test_painter_that_gives_up_is_a_synthesis_error_with_its_reason() -> None:
     pairs = EditedPairs([Chain(edits=[Shift(1)])], painter=Recording(fails=True))
     with pytest.raises(SynthesisError, match="no sky"):
         pairs.synthesise(sample_of("a"), 0, draw_other)
+
+
+def test_pair_that_a_filter_rejects_is_a_synthesis_error_with_the_filters_reason() -> None:
+    def only_small(sample: Sample) -> Rejection | None:
+        area = int((sample.mask > 127).sum())
+        return Rejection(filter="size", reason=f"{area} above 100") if area > 100 else None
+
+    def nothing(sample: Sample) -> Rejection | None:
+        return None
+
+    chain = Chain(edits=[Shift(1)])
+    EditedPairs([chain], filters=[nothing]).synthesise(sample_of("a"), 0, draw_other)
+    with pytest.raises(SynthesisError, match=r"size: 480 above 100"):
+        EditedPairs([chain], filters=[nothing, only_small]).synthesise(
+            sample_of("a"), 0, draw_other
+        )
 
 
 def test_painter_gets_one_warp_for_edits_in_turn() -> None:
