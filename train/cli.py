@@ -170,8 +170,6 @@ class SegmentationCLI(LightningCLI):
             config.ckpt_path = None
         if command != "fit" and config.ckpt_path == "last":
             config.ckpt_path = str(last)  # else Lightning would go on with untrained weights
-        if command != "fit" and config.ckpt_path is None:
-            note("no --ckpt_path: the network has the weights that it was built with")
         if config.ckpt_path in (None, "last", "best"):
             if config.get("model") is None:
                 raise ValueError(
@@ -189,6 +187,13 @@ class SegmentationCLI(LightningCLI):
             data.size = trained_size
         elif trained_size not in (None, size, (size, size)):
             note(f"data.size is {size}, but {path} was trained at {list(trained_size)}")
+
+    def after_instantiate_classes(self) -> None:
+        """Say where an untrained network is about to be judged; some modules have no network."""
+        command = str(self.config.subcommand)
+        untrained = command != "fit" and self.config[command].ckpt_path is None
+        if untrained and any(True for _ in self.model.parameters()):
+            note("no --ckpt_path: the network has the weights that it was built with")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has: progress, checkpoints, weights, a logger at a fixed place."""
