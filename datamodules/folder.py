@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.problems import DatasetError, Problem, ProblemKind
+from datamodules.walk import files_below
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -86,7 +87,7 @@ def find_pairs(
 
 
 def find_photos(root: Path) -> tuple[list[PhotoFile], list[Problem]]:
-    """Find all photos below a folder; hidden files and folders are passed over.
+    """Find all photos below a folder; links are followed, hidden files and folders passed over.
 
     Photos that differ in their suffix alone keep it in the id, so that no two results get the
     same name.
@@ -98,8 +99,7 @@ def find_photos(root: Path) -> tuple[list[PhotoFile], list[Problem]]:
         DatasetError: If there is no such folder or no supported photo in it.
     """
     _require_folder(root)
-    found = [path.relative_to(root) for path in root.rglob("*") if _is_photo(path)]
-    found = [path for path in found if not any(part.startswith(".") for part in path.parts)]
+    found = [path.relative_to(root) for path in files_below(root) if _is_photo(path)]
     paths = [path for path in found if not _is_unsupported(path)]
     _require_supported(paths, found, root)
     converted = {path.with_suffix("") for path in paths}

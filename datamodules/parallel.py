@@ -1,11 +1,12 @@
 """Work that runs in threads: decoding and encoding release Python's lock."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from rich.progress import track
+
+from datamodules.cores import allowed_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -14,7 +15,7 @@ Result = TypeVar("Result")
 def map_in_threads(
     function: Callable[[Item], Result], items: Sequence[Item], *, title: str, progress: bool
 ) -> list[Result]:
-    """Return ``[function(item) for item in items]``, computed on all cores.
+    """Return ``[function(item) for item in items]``, computed on all cores it may use.
 
     Args:
         function: Called from several threads at once.
@@ -25,6 +26,6 @@ def map_in_threads(
     Raises:
         Exception: The first that `function` raises, in the order of `items`.
     """
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=allowed_cores()) as pool:
         results = pool.map(function, items)
         return list(track(results, title, total=len(items), disable=not progress))

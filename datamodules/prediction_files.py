@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datamodules.folder import IMAGE_SUFFIXES, UNSUPPORTED_SUFFIXES, class_name_of
 from datamodules.problems import DatasetError, Problem, ProblemKind, format_problems
+from datamodules.walk import files_below
 
 _IMAGES, _MASKS = "im", "gt"  # the names that DIS5K uses
 
@@ -44,7 +45,7 @@ def find_predictions(
 ) -> FoundPredictions:
     """Match predictions and masks by their paths below the two folders, whatever their suffixes.
 
-    Hidden files and files that are no images are passed over.
+    Links to folders are followed. Hidden files and files that are no images are passed over.
 
     Args:
         predictions: Folder, searched to any depth.
@@ -119,13 +120,13 @@ def _files_by_id(
     files: dict[str, list[Path]] = defaultdict(list)
     passed_over = tuple(folder.resolve() for folder in without)
     for prefix, folder in folders.items():
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder)
-            is_hidden = any(part.startswith(".") for part in name.parts)
-            if path.suffix.lower() not in IMAGE_SUFFIXES | UNSUPPORTED_SUFFIXES or is_hidden:
+        for path in files_below(folder):
+            if path.suffix.lower() not in IMAGE_SUFFIXES | UNSUPPORTED_SUFFIXES:
                 continue
-            if not any((folder.resolve() / name).is_relative_to(other) for other in passed_over):
-                files[f"{prefix}{name.with_suffix('').as_posix()}"].append(path)
+            place = path.parent.resolve()
+            if not any(place.is_relative_to(other) for other in passed_over):
+                name = path.relative_to(folder).with_suffix("")
+                files[f"{prefix}{name.as_posix()}"].append(path)
     return dict(files)
 
 

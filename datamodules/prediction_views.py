@@ -112,7 +112,8 @@ class ReadAhead:
 
     Args:
         views: To decode.
-        batch_size: Views of a batch; two batches are in memory at a time.
+        batch_size: Views of a batch. Up to three batches are in memory at a time: the one that is
+            scored until the next one comes, and the two that follow it.
         num_threads: Files decoded at once.
     """
 

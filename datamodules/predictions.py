@@ -1,6 +1,5 @@
 """A folder of predicted maps beside a folder of masks, to be scored without a network."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +10,13 @@ from lightning.pytorch import LightningDataModule
 
 from datamodules.atomic import write_atomically
 from datamodules.batch import Batch
+from datamodules.cores import own_cores
 from datamodules.prediction_check import check_predictions
 from datamodules.prediction_files import ScoredFiles, find_predictions
 from datamodules.prediction_views import PredictionViews, ReadAhead
 from datamodules.problems import DatasetError, Problem, ProblemKind, format_problems
 
+_MAX_BATCH = 16  # of a process; three batches of 8 MP pairs are some 1.5 GB
 _SHOWN = 50  # problems in a message; more are in a file that it names
 
 
@@ -24,6 +25,7 @@ class _Checked:
     """What is left to score, and what is to be said of the rest."""
 
     files: list[ScoredFiles]
+    left_out: list[Problem]
     problems: list[Problem]
     has_photos: bool
 
@@ -43,8 +45,12 @@ class PredictionFolder(LightningDataModule):
         missing: Whether a missing or unreadable prediction ends the run, or is left out and
             counted. An unreadable mask always ends it.
         void: Stored mask value (grey level or palette index) of pixels which do not count.
-        batch_size: Images at a time, over all processes. Null: two a processor core.
-        num_threads: Files decoded at once. Null: one a core.
+        batch_size: Images at a time, over all processes. Null: in each process two for each core
+            that is its own, at most 16.
+        num_threads: Files decoded at once in each process. Null: one a core.
+
+    Raises:
+        ValueError: If batch_size or num_threads is below 1, or void no level of a mask.
     """
 
     def __init__(
@@ -59,6 +65,13 @@ class PredictionFolder(LightningDataModule):
         num_threads: int | None = None,
     ) -> None:
         super().__init__()
+        for name, number in (("batch_size", batch_size), ("num_threads", num_threads)):
+            if number is not None and number < 1:
+                raise ValueError(
+                    f"data.{name} {number}: give at least 1, or null to choose by cores"
+                )
+        if void is not None and not 0 <= void <= 255:
+            raise ValueError(f"data.void {void} is no level of a mask: give 0 to 255, or null")
         self.predictions = Path(predictions)
         self.masks = Path(masks)
         self.images = None if images is None else Path(images)
@@ -66,12 +79,17 @@ class PredictionFolder(LightningDataModule):
         self.void = void
         self.batch_size = batch_size
         self.num_threads = num_threads
-        self._checked = _Checked(files=[], problems=[], has_photos=False)
+        self._checked = _Checked(files=[], left_out=[], problems=[], has_photos=False)
 
     @property
     def problems(self) -> Sequence[Problem]:
         """What was left out, resized, or has no photo to show; known after `setup`."""
         return self._checked.problems
+
+    @property
+    def left_out(self) -> Sequence[Problem]:
+        """Why images are not among the scored ones, one an image; known after `setup`."""
+        return self._checked.left_out
 
     def mean_mask(self) -> torch.Tensor | None:
         """Return None: it is not known what the maps were trained on."""
@@ -82,12 +100,13 @@ class PredictionFolder(LightningDataModule):
 
         Raises:
             DatasetError: If files are missing, unreadable or ambiguous, all named together.
+            OSError: If a folder cannot be listed, or the list of problems not written.
         """
         outcome = self._found_or_error() if self._place()[0] == 0 else None
         if self.trainer is not None:
             outcome = self.trainer.strategy.broadcast(outcome)
         assert outcome is not None  # the first process has one
-        if isinstance(outcome, DatasetError):
+        if isinstance(outcome, DatasetError | OSError):
             raise outcome
         self._checked = outcome
 
@@ -103,13 +122,14 @@ class PredictionFolder(LightningDataModule):
             raise DatasetError(
                 f"{len(files)} images cannot be scored by {world_size} processes: use fewer"
             )
-        num_cores = _cores()
+        num_cores = own_cores(1 if self.trainer is None else world_size // self.trainer.num_nodes)
+        chosen = min(2 * num_cores, _MAX_BATCH)
         return ReadAhead(
             PredictionViews(
                 files[rank::world_size], void=self.void, with_photos=self._checked.has_photos
             ),
-            batch_size=max(1, (self.batch_size or 2 * num_cores) // world_size),
-            num_threads=self.num_threads or max(1, num_cores // world_size),
+            batch_size=max(1, self.batch_size // world_size) if self.batch_size else chosen,
+            num_threads=self.num_threads or num_cores,
         )
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -121,11 +141,11 @@ class PredictionFolder(LightningDataModule):
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
 
-    def _found_or_error(self) -> _Checked | DatasetError:
+    def _found_or_error(self) -> _Checked | DatasetError | OSError:
         """Return the error instead of raising it, or the other processes would wait forever."""
         try:
             return self._found()
-        except DatasetError as error:
+        except (DatasetError, OSError) as error:
             return error
 
     def _found(self) -> _Checked:
@@ -157,6 +177,7 @@ class PredictionFolder(LightningDataModule):
         bad_photos = [unreadable[f.image] for f in found.files if f.image in unreadable]
         return _Checked(
             files=files,
+            left_out=left_out,
             problems=[*left_out, *resized, *found.without_photo, *bad_photos],
             has_photos=any(f.image is not None for f in found.files),
         )
@@ -192,8 +213,3 @@ class PredictionFolder(LightningDataModule):
         elif num_more:
             shown.append(f"  ... and {num_more} more")
         return "\n".join(shown)
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use; a machine may have more."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

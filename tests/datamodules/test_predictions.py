@@ -1,7 +1,8 @@
 """Folders of maps as other programs write them: here Pillow, never our own writer."""
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,14 @@ SOFT = np.random.default_rng(0).integers(0, 256, (31, 23), np.uint8)
 HARD = np.where(SOFT > 128, 255, 0).astype(np.uint8)
 
 
-@dataclass(frozen=True)
 class Strategy:
     """One process: what is told to all is told to itself."""
 
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
     def broadcast(self, content: object) -> object:
+        self.told.append(content)
         return content
 
 
@@ -33,7 +37,8 @@ class Place:
     global_rank: int
     world_size: int
     default_root_dir: str = ""
-    strategy: Strategy = Strategy()
+    strategy: Strategy = field(default_factory=Strategy)
+    num_nodes: int = 1
 
 
 def save(root: Path, **planes: NDArray[np.uint8]) -> Path:
@@ -180,6 +185,7 @@ def test_skip_scores_the_others_and_counts(
     maps, masks = broken_set(tmp_path)
     data = ready(maps, masks, missing="skip")
     assert ids(data.test_dataloader()) == ["a"]
+    assert [p.id for p in data.left_out] == ["b", "c", "d"]
     kinds = [p.kind for p in data.problems]
     assert kinds == [ProblemKind.MISSING_PARTNER, ProblemKind.UNREADABLE, ProblemKind.UNREADABLE]
     said = capsys.readouterr().out
@@ -251,3 +257,35 @@ def test_more_processes_than_images_are_refused(tmp_path: Path) -> None:
     data.trainer = Place(0, 2)  # type: ignore[assignment]
     with pytest.raises(DatasetError, match="1 images cannot be scored by 2 processes"):
         data.test_dataloader()
+
+
+def test_every_process_is_told_of_an_error_of_the_system(tmp_path: Path) -> None:
+    """Else the others would wait for the first one's word for ever."""
+    data = PredictionFolder("x" * 300, save(tmp_path / "masks", a=HARD))  # no name is so long
+    place = Place(0, 2)
+    data.trainer = place  # type: ignore[assignment]
+    with pytest.raises(OSError, match="too long"):
+        data.setup("test")
+    assert isinstance(place.strategy.told[0], OSError)
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_batches_of_many_cores_are_no_larger_than_memory_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world_size: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    planes = dict.fromkeys("ab", HARD[:3, :3])
+    data = ready(save(tmp_path / "maps", **planes), save(tmp_path / "masks", **planes))
+    data.trainer = Place(0, world_size)  # type: ignore[assignment]
+    loader = data.test_dataloader()
+    assert (loader.batch_size, loader.num_threads) == {1: (16, 12), 2: (12, 6)}[world_size]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("batch_size", 0), ("num_threads", 0), ("num_threads", -1), ("void", -1), ("void", 300)],
+)
+def test_options_that_mean_nothing_are_refused(key: str, value: int) -> None:
+    with pytest.raises(ValueError, match=rf"data\.{key} {value}\b.*: give "):
+        PredictionFolder("maps", "masks", **{key: value})  # type: ignore[arg-type]
