@@ -104,6 +104,12 @@ class TwoFolders(LightningDataModule):
         self.num_workers = num_workers
         self._files: list[tuple[PhotoFile, int, bool]] = []
 
+    @property
+    def num_images(self) -> tuple[int, int]:
+        """Real and generated ones; known after `setup`."""
+        num_real = sum(is_real for _, _, is_real in self._files)
+        return num_real, len(self._files) - num_real
+
     def setup(self, stage: str) -> None:
         """Find the files; none is opened.
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from lightning.pytorch import LightningModule
 from torch import nn
 
-from datamodules.two_folders import SetBatch
+from datamodules.two_folders import SetBatch, TwoFolders
 from metrics.feature_sets import FeatureSets
-from metrics.set_comparison import SetComparison
+from metrics.set_comparison import SetComparison, common_size
 from networks.features import FeatureExtractor, weights_hash
 
 
@@ -44,6 +44,16 @@ class SetSimilarity(LightningModule):
     def comparisons(self) -> Mapping[str, SetComparison]:
         """What the last test found, by the names of `distances`."""
         return self._comparisons
+
+    def setup(self, stage: str) -> None:
+        """Look whether there are enough images, before any is opened.
+
+        Raises:
+            ValueError: If there are too few to compare.
+        """
+        data: object = self.trainer.datamodule  # type: ignore[attr-defined]  # set, not declared
+        if isinstance(data, TwoFolders):
+            common_size(*data.num_images)
 
     def test_step(self, batch: SetBatch, batch_idx: int) -> None:
         """Add the features of a batch to each distance."""

@@ -1,7 +1,7 @@
 """The metrics of dichotomous image segmentation as one torchmetrics class."""
 
 import os
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -31,7 +31,7 @@ class DISMetrics(Metric):
         num_threads: Images scored at once. None: one a processor core this process may use.
 
     Raises:
-        ValueError: If a key is unknown.
+        ValueError: If a key is unknown, or num_threads below 1.
     """
 
     full_state_update = False
@@ -56,6 +56,8 @@ class DISMetrics(Metric):
         super().__init__()
         if unknown := sorted(measures - ALL_MEASURES):
             raise ValueError(f"no such measures: {unknown}: take from {sorted(ALL_MEASURES)}")
+        if num_threads is not None and num_threads < 1:
+            raise ValueError(f"num_threads {num_threads}: give at least 1, or None for all cores")
         self.measures = frozenset(measures)
         self.variants = variants
         self.thinner = thinner
@@ -118,9 +120,24 @@ class DISMetrics(Metric):
         return image_scores(*triple, measures=self.measures, thinner=self.thinner)
 
 
+def cores_of_one(allowed: int, every: int, environment: Mapping[str, str]) -> int:
+    """Return how many cores a process may keep busy beside the others of its run, at least 1.
+
+    Args:
+        allowed: Cores that it may run on.
+        every: Cores of the machine.
+        environment: Variables by which launchers say how many processes they started.
+    """
+    # torchrun's processes share what it was given itself
+    sharing = environment.get("LOCAL_WORLD_SIZE")
+    if sharing is None and allowed == every:
+        # SLURM binds each task to cores of its own, unless it was told not to. What Lightning's
+        # launcher sets counts the processes of all machines: on several, cores are left idle.
+        sharing = environment.get("SLURM_NTASKS_PER_NODE") or environment.get("WORLD_SIZE")
+    return max(1, allowed // int(sharing or 1))
+
+
 def _cores() -> int:
-    """Return this process's share of the cores it may run on, beside the other processes here."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    # torchrun sets the first; Lightning's launcher and SLURM's tasks only the second
-    processes = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("WORLD_SIZE") or "1"
-    return max(1, (allowed or 1) // int(processes))
+    every = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else every
+    return cores_of_one(allowed, every, os.environ)

@@ -3,7 +3,7 @@
 ``F = (1 + b2) P R / (b2 P + R)`` with b2 = .3: precision counts more. Achanta et al.,
 "Frequency-tuned salient region detection", CVPR 2009; equal to pysodmetrics 1.6.2.
 
-The field reports several numbers under the name maxF, see `metrics.variants`. Here, as in
+The field reports several numbers under the name maxF, see `metrics.measures.VARIANTS`. Here, as in
 pysodmetrics, each image has its own curve, the curves are averaged over the images, and the maximum
 of that mean is max F.
 """

@@ -6,21 +6,12 @@ images, so it serves sets of some hundred. The published numbers are of the Ince
 FID; here any features will do, and numbers compare only between runs with the same ones.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from metrics.feature_sets import FeatureSets
-from metrics.mmd import squared_mmd, squared_mmds
-from metrics.set_comparison import SetComparison, compare_sets, random_subset
-
-
-class Spread(NamedTuple):
-    """Mean and standard deviation over random draws."""
-
-    mean: float
-    std: float
+from metrics.mmd import squared_mmd
+from metrics.set_comparison import SetComparison, compare_sets
 
 
 def cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
@@ -43,50 +34,6 @@ def kid(real: Tensor, generated: Tensor) -> float:
         ValueError: If a set is too small or the dimensions differ.
     """
     return squared_mmd(real, generated, cubic_kernel, unbiased=True)
-
-
-def kid_of_subsets(
-    real: Tensor,
-    generated: Tensor,
-    *,
-    size: int,
-    num_subsets: int,
-    generator: torch.Generator,
-) -> Spread:
-    """Return mean and spread of the KID over random subsets, the form in which it is published.
-
-    The spread is that of sets of `size` images; the KID over all images is less uncertain. The
-    published choice is 100 subsets of 1000.
-
-    Args:
-        real: ``(N, D)`` float.
-        generated: ``(M, D)`` float.
-        size: Images drawn from each set, without repeats.
-        num_subsets: Draws, at least 2.
-        generator: On the CPU.
-
-    Raises:
-        ValueError: If a set has fewer than `size` images, or the draws are too few.
-    """
-    smaller = min(len(real), len(generated))
-    if size > smaller or num_subsets < 2:
-        raise ValueError(
-            f"{num_subsets} subsets of {size} cannot be drawn from {smaller} images: give at least "
-            f"2 subsets, of at most {smaller}"
-        )
-    first = torch.zeros(num_subsets, len(real) + len(generated), dtype=torch.bool)
-    second = first.clone()
-    for draw in range(num_subsets):
-        first[draw, random_subset(len(real), size, generator)] = True
-        second[draw, len(real) + random_subset(len(generated), size, generator)] = True
-    distances = squared_mmds(
-        torch.cat([real, generated]),
-        cubic_kernel,
-        first=first.to(real.device),
-        second=second.to(real.device),
-        unbiased=True,
-    )
-    return Spread(float(distances.mean()), float(distances.std()))
 
 
 class KID(FeatureSets):

@@ -83,12 +83,11 @@ def sums_of(scores: Sequence[ImageScores], keys: Sequence[str]) -> Sums:
         [float(s.curves["f"].max()) if key == MAX_F else s.values[key] for key in keys]
         for s in scores
     ]
-    curves = [torch.stack([s.curves[name] for name in CURVES]) for s in scores]
     fixed = to_fixed(torch.tensor(values, dtype=torch.float64).view(-1, len(keys)), _steps(keys))
     # one image at a time: thousands of curves at once would fill the memory for nothing
     total, found = (torch.zeros(n, 256, dtype=torch.int64) for n in (len(CURVES), 2))
-    for curve, of_image in zip(curves, scores, strict=True):
-        total += to_fixed(curve)
+    for of_image in scores:
+        total += to_fixed(torch.stack([of_image.curves[name] for name in CURVES]))
         found += of_image.found
     return Sums(
         num_images=torch.tensor(len(scores)), values=fixed.sum(0), curves=total, found=found

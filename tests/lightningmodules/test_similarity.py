@@ -1,9 +1,13 @@
 """Features of two sets go into each distance."""
 
+from pathlib import Path
+
+import pytest
 import torch
+from lightning.pytorch import Trainer
 from torch import nn
 
-from datamodules.two_folders import SetBatch
+from datamodules.two_folders import SetBatch, TwoFolders
 from lightningmodules.similarity import SetSimilarity
 from metrics.cmmd import CMMD
 from metrics.kid import KID, kid
@@ -51,3 +55,19 @@ def test_size_name_and_hash_are_those_of_the_extractor() -> None:
 def test_it_learns_nothing() -> None:
     similarity: nn.Module = module()
     assert not any(parameter.requires_grad for parameter in similarity.parameters())
+
+
+def test_too_few_images_are_refused_before_one_is_opened(tmp_path: Path) -> None:
+    for name, num in (("real", 3), ("generated", 2)):
+        (tmp_path / name).mkdir()
+        for number in range(num):
+            (tmp_path / name / f"{number}.png").write_bytes(b"no image")
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    with pytest.raises(ValueError, match="3 real and 2 generated images are too few"):
+        trainer.test(module(), TwoFolders(tmp_path / "real", tmp_path / "generated"))

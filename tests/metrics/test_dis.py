@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.dis import DISMetrics
+from metrics.dis import DISMetrics, cores_of_one
 from metrics.measures import PIXELWISE
 from metrics.set_scores import set_scores
 
@@ -68,6 +68,29 @@ def test_the_pixelwise_measures_can_be_had_alone() -> None:
 def test_an_unknown_measure_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\['fmax'\]: take from"):
         DISMetrics({"fmax"})
+
+
+def test_threads_below_one_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_threads 0: give at least 1"):
+        DISMetrics(num_threads=0)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "environment", "expected"),
+    [
+        (64, {}, 64),
+        (64, {"WORLD_SIZE": "4"}, 16),  # Lightning's launcher
+        (64, {"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}, 16),  # torchrun on two machines
+        (16, {"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "4"}, 4),  # torchrun in a container
+        (16, {"SLURM_NTASKS_PER_NODE": "4", "WORLD_SIZE": "8"}, 16),  # bound: its own already
+        (64, {"SLURM_NTASKS_PER_NODE": "4", "WORLD_SIZE": "8"}, 16),  # tasks share the machine
+        (2, {"LOCAL_WORLD_SIZE": "4"}, 1),
+    ],
+)
+def test_processes_of_a_run_share_the_cores_once(
+    allowed: int, environment: dict[str, str], expected: int
+) -> None:
+    assert cores_of_one(allowed, 64, environment) == expected
 
 
 def test_threads_change_no_digit() -> None:

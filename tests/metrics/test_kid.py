@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torchmetrics.image.kid import poly_mmd
 
-from metrics.kid import KID, cubic_kernel, kid, kid_of_subsets
+from metrics.kid import KID, cubic_kernel, kid
 
 
 def features(num: int, *, seed: int = 0, shift: float = 0.0, dimension: int = 16) -> Tensor:
@@ -38,35 +38,6 @@ def test_kid_of_one_distribution_is_zero_on_average() -> None:
     )
     assert abs(values.mean()) < 4 * values.std() / 300**0.5
     assert values.min() < 0 < values.max()
-
-
-def test_subsets_of_the_whole_sets_have_no_spread() -> None:
-    x, y = features(9), features(9, seed=1)
-    spread = kid_of_subsets(x, y, size=9, num_subsets=3, generator=torch.Generator())
-    assert spread.mean == pytest.approx(kid(x, y))
-    assert spread.std == pytest.approx(0, abs=1e-12)
-
-
-def test_spread_of_subsets_is_a_function_of_the_generator() -> None:
-    x, y = features(30), features(20, seed=1)
-    one, two, other = (
-        kid_of_subsets(x, y, size=10, num_subsets=5, generator=torch.Generator().manual_seed(seed))
-        for seed in (0, 0, 1)
-    )
-    assert one == two != other
-    assert one.std > 0
-
-
-@pytest.mark.parametrize(("size", "num_subsets"), [(6, 10), (5, 1)])
-def test_subsets_that_cannot_be_drawn_are_refused(size: int, num_subsets: int) -> None:
-    with pytest.raises(ValueError, match="at most 5"):
-        kid_of_subsets(
-            features(9),
-            features(5),
-            size=size,
-            num_subsets=num_subsets,
-            generator=torch.Generator(),
-        )
 
 
 def test_metric_holds_the_distance_of_all_batches() -> None:
