@@ -17,7 +17,7 @@ _LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 # resolution, and an edge as sharp in hue as in light is the plainest trace of a composite
 _HUE_SOFTNESS = 1.0
 _SMOOTH = 2.0  # pixels
-_SHOWN = 1 / 16
+_SHOWN = 1 / 16  # coverage: struts thinner than a pixel have no more
 # of the edited mask; what differs less from the moved one is rounding
 _TOLERANCE = 0.05
 
