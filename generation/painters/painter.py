@@ -3,10 +3,11 @@
 from typing import Protocol
 
 from datamodules.sample import Sample
+from datamodules.synthesis import SynthesisError
 from generation.edits.warp import Warp
 
 
-class PaintError(ValueError):
+class PaintError(SynthesisError):
     """A pair that cannot be painted; the message says why."""
 
 
