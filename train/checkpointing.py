@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from rich.console import Console
+
+LAST = "last.ckpt"
+BEST = "best.ckpt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,19 +27,19 @@ class Checkpointing:
     monitor: str = "val/max_f"
     mode: Literal["min", "max"] = "max"
 
-    def callbacks(self, root: Path) -> list[ModelCheckpoint]:
+    def callbacks(self, root: Path) -> list[Callback]:
         """Return the callbacks that write below `root`."""
         folder = root / "checkpoints"
         last = LastCheckpoint(folder, self.every_n_steps)
         best = ModelCheckpoint(
             dirpath=folder,
-            filename="best",
+            filename=Path(BEST).stem,
             monitor=self.monitor,
             mode=self.mode,
             save_on_train_epoch_end=False,
             enable_version_counter=False,
         )
-        return [last, best]
+        return [last, best, WhatIsLeft(best)]
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -49,11 +53,11 @@ class LastCheckpoint(ModelCheckpoint):
     def __init__(self, folder: Path, every_n_steps: int) -> None:
         super().__init__(
             dirpath=folder,
-            filename="last",
+            filename=Path(LAST).stem,
             every_n_train_steps=every_n_steps,
             enable_version_counter=False,
         )
-        self.path = folder / "last.ckpt"
+        self.path = folder / LAST
         self.every_n_steps = every_n_steps
 
     def on_train_batch_end(
@@ -74,3 +78,32 @@ class LastCheckpoint(ModelCheckpoint):
         step = trainer.global_step
         if step == trainer.max_steps and step % self.every_n_steps:
             trainer.save_checkpoint(self.path)
+
+
+class WhatIsLeft(Callback):
+    """Says at the end of a fit which checkpoint to go on with: a short run may have no best one.
+
+    Args:
+        best: Writes ``best.ckpt``.
+    """
+
+    def __init__(self, best: ModelCheckpoint) -> None:
+        self.best = best
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print one line, from rank 0."""
+        if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            line = f"checkpoint: {self._line(trainer)}"
+            Console().print(line, soft_wrap=True, markup=False, highlight=False)
+
+    def _line(self, trainer: Trainer) -> str:
+        if self.best.best_model_path:
+            score = self.best.best_model_score
+            of = "" if score is None else f" ({self.best.monitor} {float(score):.3f})"
+            return f"{self.best.best_model_path}{of}"
+        folder = Path(str(self.best.dirpath))
+        every = trainer.val_check_interval
+        why = f"never validated in {trainer.global_step} steps (trainer.val_check_interval {every})"
+        old = f", {BEST} there is of an earlier run" if (folder / BEST).exists() else f": no {BEST}"
+        then = f", test {folder / LAST}" if (folder / LAST).exists() else ""
+        return f"{why}{old}{then}"

@@ -21,7 +21,7 @@ from callbacks.synthesis_failures import SynthesisFailures
 from callbacks.weights_writer import WeightsWriter
 from datamodules.atomic import write_atomically
 from datamodules.problems import DatasetError
-from train.checkpointing import Checkpointing
+from train.checkpointing import LAST, Checkpointing
 from train.errors import one_line
 from train.quiet import ignore_expected_warnings
 from train.remembered import read_checkpoint, remembered_model, remembered_size
@@ -162,7 +162,7 @@ class SegmentationCLI(LightningCLI):
         """
         command = str(self.config.subcommand)
         config = self.config[command]
-        last = Path(config.trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+        last = Path(config.trainer.default_root_dir) / "checkpoints" / LAST
         if command == "fit" and config.ckpt_path is None and last.exists():
             note(f"starting afresh: {last} will be overwritten; --ckpt_path last goes on from it")
         if command == "fit" and config.ckpt_path == "last" and not last.exists():

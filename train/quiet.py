@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from functools import partial
 
 EXPECTED = (
     # going on in a run's folder is what resume and elastic restart do
@@ -16,24 +17,31 @@ EXPECTED = (
     "Total length of `.*` across ranks is zero",
     # whether two workers are enough is measured, not read off the number of cores
     "The '.*_dataloader' does not have many workers",
+    # steps are counted through all epochs, so that a run of several is logged all the same
+    "The number of training batches .* is smaller than the logging interval",
     # raised inside Lightning by each newer torch
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
     # the scores are torchmetrics', summed over all processes before they are logged
     "It is recommended to use `self.log\\('(val|test)/.*sync_dist=True",
-    # Lightning's own call; our checkpoints hold tensors and plain values only
-    ".*weights_only.* was not set",
     # jsonargparse's own deprecations, raised inside Lightning's CLI
     "(?s).*jsonargparse",
 )
+
+EXPECTED_LOGS = {
+    # Lightning advertises a cloud logger at the start of every run without one
+    "lightning.pytorch.utilities.rank_zero": "litlogger",
+    # Lightning's own call; our checkpoints hold tensors and plain values only
+    "lightning.pytorch.trainer.connectors.checkpoint_connector": "`weights_only` was not set",
+}
 
 
 def ignore_expected_warnings() -> None:
     """Filter them for the rest of the process."""
     for message in EXPECTED:
         warnings.filterwarnings("ignore", message)
-    # Lightning advertises a cloud logger at the start of every run without one
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+    for logger, said in EXPECTED_LOGS.items():
+        logging.getLogger(logger).addFilter(partial(_lacks, said))
 
 
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return "litlogger" not in record.getMessage()
+def _lacks(said: str, record: logging.LogRecord) -> bool:
+    return said not in record.getMessage()

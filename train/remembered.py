@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from train.checkpointing import BEST, LAST
+
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint of ours; its tensors stay on disk.
@@ -14,7 +16,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ValueError: If there is none at `path`, or the file is something else.
     """
     if not path.is_file():
-        raise ValueError(f"no checkpoint at {path}: look into the checkpoints/ folder of the run")
+        raise ValueError(_no_checkpoint(path))
     try:
         content = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
@@ -50,6 +52,16 @@ def remembered_size(checkpoint: dict[str, Any]) -> tuple[int, int] | None:
             height, width = state["trained_size"]
             return height, width
     return None
+
+
+def _no_checkpoint(path: Path) -> str:
+    last = path.with_name(LAST)
+    if path.name == BEST and last.is_file():
+        return (
+            f"no checkpoint at {path}: it is written at a validation, and that run has had none "
+            f"(fewer steps than trainer.val_check_interval?): give --ckpt_path {last}"
+        )
+    return f"no checkpoint at {path}: look into the checkpoints/ folder of the run"
 
 
 def _without_files(branch: Any) -> Any:

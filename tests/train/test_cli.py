@@ -32,6 +32,33 @@ def test_fit_leaves_weights_config_and_both_checkpoints(
     assert list((run / "tensorboard").glob("events*"))
 
 
+def test_fit_says_which_checkpoint_it_left(
+    write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["fit", "--config", write_config()])
+    out = capsys.readouterr().out
+    assert f"checkpoint: {tmp_path / 'run/checkpoints/best.ckpt'} (val/max_f 0." in out
+
+
+def test_run_that_never_validated_is_tested_from_its_last_checkpoint(
+    write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    config = write_config()
+    main(["fit", "--config", config, "--trainer.max_steps", "2"])
+    captured = capsys.readouterr()
+    assert (
+        "checkpoint: never validated in 2 steps (trainer.val_check_interval 3): no best.ckpt, "
+        f"test {folder / 'last.ckpt'}"
+    ) in captured.out
+    assert "weights_only" not in captured.err
+    with pytest.raises(SystemExit):
+        main(["test", "--config", config, "--ckpt_path", str(folder / "best.ckpt")])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "that run has had none" in error
+    assert error.endswith(f"give --ckpt_path {folder / 'last.ckpt'}")
+
+
 @pytest.mark.slow
 def test_test_writes_the_report_of_the_checkpoint(
     write_config: WriteConfig, tmp_path: Path
