@@ -20,12 +20,24 @@ def command() -> str:
 
 
 def commit() -> str:
-    """Return the commit of this clone and whether files differ from it; "unknown" without git."""
+    """Return the commit of this clone and how its code differs from it; "unknown" without git.
+
+    Files that git does not track are no changed code, but a module among them may have run.
+    """
     revision = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain")
-    if not revision or changes is None:
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    modules = _git("ls-files", "--others", "--exclude-standard", "--", "*.py")
+    if not revision or changes is None or modules is None:
         return UNKNOWN
-    return f"{revision} with uncommitted changes" if changes else revision
+    differing = [
+        f"{len(lines)} {what}{'s' if len(lines) > 1 else ''}"
+        for lines, what in (
+            (changes.splitlines(), "changed file"),
+            (modules.splitlines(), "untracked module"),
+        )
+        if lines
+    ]
+    return " with ".join([revision, " and ".join(differing)]) if differing else revision
 
 
 def versions() -> str:
