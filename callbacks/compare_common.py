@@ -37,8 +37,8 @@ def common_ids(reports: Sequence[RunReport], *, common: bool) -> tuple[list[str]
     ]
 
 
-def refuse_other_sizes(reports: Sequence[RunReport], ids: Sequence[str]) -> None:
-    """Check that each image has a truth of one size in all reports.
+def refuse_other_truths(reports: Sequence[RunReport], ids: Sequence[str]) -> None:
+    """Check that each image has a truth of one size and one area in all reports.
 
     Raises:
         ComparisonError: If one has not: scores against two truths cannot be compared.
@@ -53,6 +53,7 @@ def refuse_other_sizes(reports: Sequence[RunReport], ids: Sequence[str]) -> None
                 f"{width} x {height} in {first.path} and {w} x {h} in {report.path}: "
                 "test both on one split"
             )
+        _refuse_other_areas(first, report, ids)
 
 
 def common_measures(
@@ -73,6 +74,18 @@ def common_measures(
     if not compared:
         raise ComparisonError("the reports have no measure in common: test the runs again")
     return compared, notes
+
+
+def _refuse_other_areas(first: RunReport, report: RunReport, ids: Sequence[str]) -> None:
+    if not (first.area_of and report.area_of):
+        return
+    other = [id for id in ids if report.area_of[id] != first.area_of[id]]
+    if other:
+        raise ComparisonError(
+            f"{len(other)} truths differ: that of {other[0]} covers {first.area_of[other[0]]:.4%} "
+            f"of the image in {first.path} and {report.area_of[other[0]]:.4%} in {report.path}: "
+            "test both against the same masks"
+        )
 
 
 def _only_in(report: RunReport, other: RunReport) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from callbacks.compare_common import common_ids, common_measures, refuse_other_sizes
+from callbacks.compare_common import common_ids, common_measures, refuse_other_truths
 from callbacks.compare_results import Against, MethodResult, Results, results_on
 from callbacks.compare_runs import Method, RunReport, read_report
 from callbacks.compare_statistics import Interval
@@ -70,7 +70,7 @@ def compare(
     reports = {method: [read_report(path) for path in method.runs] for method in methods}
     every = [report for of_method in reports.values() for report in of_method]
     ids, left_out = common_ids(every, common=common)
-    refuse_other_sizes(every, ids)
+    refuse_other_truths(every, ids)
     units = units_of(every[0], ids, groups)
     measures, missing = common_measures(every, ids)
     few = f"only {units.num} {units.title} to draw from: the intervals mean little"

@@ -1,6 +1,7 @@
 """Reports of earlier test runs, read back from their folders."""
 
 import csv
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ Values = NDArray[np.float64]
 NUM_SHOWN = 3
 """Ids that an error names."""
 _DESCRIBING = ("id", "subset", "class_name", "height", "width")
+_AREA = "area_share"
 AGAIN = "test that run again"
 
 
@@ -45,6 +47,8 @@ class RunReport:
     class_of: dict[str, str]
     size_of: dict[str, tuple[int, int]]
     """(height, width) of the truth."""
+    area_of: dict[str, float]
+    """Share of the image that the truth covers; empty if the report does not say."""
     values: dict[str, Values]
     """Columns that are measures: key -> ``(N,)``. NaN where the cell is empty."""
     curve_names: frozenset[str]
@@ -86,6 +90,7 @@ def read_report(path: Path) -> RunReport:
     try:
         values = {key: np.array([float(row[key] or "nan") for row in rows]) for key in keys}
         sizes = {row["id"]: (int(row["height"]), int(row["width"])) for row in rows}
+        areas = {row["id"]: float(row[_AREA]) for row in rows if _AREA in row}
     except ValueError as error:
         raise ComparisonError(f"{folder / 'per_image.csv'}: {error}: {AGAIN}") from error
     return RunReport(
@@ -95,6 +100,7 @@ def read_report(path: Path) -> RunReport:
         subset_of={row["id"]: row["subset"] for row in rows},
         class_of={row["id"]: row["class_name"] for row in rows},
         size_of=sizes,
+        area_of=areas,
         values=values,
         curve_names=frozenset(_read_arrays(folder / "curves.npz", None)) - {"id"},
     )
@@ -117,10 +123,11 @@ def read_curves(report: RunReport, ids: Sequence[str], name: str) -> Values:
     without = [id for id in ids if id not in place]
     if without or len(arrays[name]) != len(place):
         raise ComparisonError(f"{path} and per_image.csv do not hold the same images: {AGAIN}")
-    curves = arrays[name][[place[id] for id in ids]].astype(np.float64)
-    if curves.ndim != 2 or not np.isfinite(curves).all():
+    curves = arrays[name][[place[id] for id in ids]]
+    is_numbers = np.issubdtype(curves.dtype, np.floating) and curves.ndim == 2
+    if not is_numbers or not np.isfinite(curves).all():
         raise ComparisonError(f"{path}: {name!r} is no curve of numbers per image: {AGAIN}")
-    return curves
+    return curves.astype(np.float64)
 
 
 def _name_of(path: Path) -> str:
@@ -163,5 +170,5 @@ def _read_arrays(path: Path, names: Collection[str] | None) -> dict[str, NDArray
             if names is None:
                 return dict.fromkeys(stored.files, np.empty(0))
             return {name: stored[name] for name in names}
-    except (BadZipFile, ValueError, KeyError, EOFError) as error:
+    except (BadZipFile, zlib.error, ValueError, KeyError, EOFError) as error:
         raise ComparisonError(f"{path} holds no curves ({error}): {AGAIN}") from error

@@ -2,7 +2,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -14,60 +14,19 @@ from rich.console import Console
 from callbacks.compare import main
 from callbacks.compare_content import compare, verdict
 from callbacks.compare_html import largest_changes
-from callbacks.compare_runs import ComparisonError, Method, parse_method
+from callbacks.compare_runs import Method, parse_method
 from callbacks.compare_statistics import interval
 from callbacks.compare_table import tables
-from metrics.measures import MEASURES, OF_THE_SET, PIXELWISE
+from metrics.measures import MEASURES, PIXELWISE
 from metrics.scores import ImageScores, image_scores
 from metrics.set_scores import set_scores
-
-COLUMNS = [measure.key for measure in MEASURES if measure.key not in OF_THE_SET]
-
-
-def numbers(seed: int, num: int = 12) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(0.2, 0.9, num)
-
-
-def write_run(
-    run: Path,
-    scores: np.ndarray,
-    *,
-    columns: Sequence[str] = COLUMNS,
-    curves: Sequence[str] = ("f", "e"),
-    size: tuple[int, int] = (4, 6),
-) -> Path:
-    folder = run / "report"
-    folder.mkdir(parents=True)
-    ids = [f"video{place // 4}/{place:03d}" for place in range(len(scores))]
-    with (folder / "per_image.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "subset", "class_name", "height", "width", *columns, "holes"])
-        for id, score in zip(ids, scores, strict=True):
-            row = [id, id.split("/")[0], "", *size, *([score] * len(columns)), 7]
-            writer.writerow(row)
-    shape = np.sin(np.linspace(0.1, 3, 256))
-    drawn = dict.fromkeys(curves, scores[:, None] * shape)
-    # in another order than the table: the ids decide
-    np.savez(folder / "curves.npz", id=ids[::-1], **{n: c[::-1] for n, c in drawn.items()})
-    return run
+from tests.callbacks.written_runs import COLUMNS, methods, numbers, write_run
 
 
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[str, str]:
     first, second = write_run(tmp_path / "a", numbers(1)), write_run(tmp_path / "b", numbers(2))
     return str(first), str(second)
-
-
-def methods(**runs: Path) -> list[Method]:
-    return [Method(name=name, runs=(path,)) for name, path in runs.items()]
-
-
-def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(["compare", *arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
 
 
 def test_page_and_numbers_are_written(
@@ -240,17 +199,6 @@ def test_report_without_mean_f_has_no_image_by_image_part(tmp_path: Path) -> Non
     assert not (out / "scatter_1.png").exists()
 
 
-def test_other_images_are_refused_with_counts_and_names(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first = write_run(tmp_path / "a", numbers(1, num=12))
-    second = write_run(tmp_path / "b", numbers(2, num=7))
-    error = failing(capsys, str(first), str(second), "--out", str(tmp_path / "out"))
-    assert f"5 only in {first} (video1/007, video2/008, video2/009, ...)" in error
-    assert f"0 only in {second}:" in error
-    assert "--common" in error
-
-
 def test_common_images_are_compared_on_request(tmp_path: Path) -> None:
     first = write_run(tmp_path / "a", numbers(1, num=12))
     second = write_run(tmp_path / "b", numbers(2, num=7))
@@ -261,24 +209,6 @@ def test_common_images_are_compared_on_request(tmp_path: Path) -> None:
     assert expected in found.notes
 
 
-def test_truth_of_another_size_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first = write_run(tmp_path / "a", numbers(1))
-    second = write_run(tmp_path / "b", numbers(2), size=(6, 4))
-    error = failing(capsys, str(first), str(second), "--out", str(tmp_path / "out"))
-    assert "12 truths differ in size" in error
-    assert f"video0/000 is 6 x 4 in {first} and 4 x 6 in {second}" in error
-
-
-def test_folder_that_is_no_comparison_is_not_replaced(
-    two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    error = failing(capsys, *two, "--out", two[0])
-    assert "holds no compare.json: it would be replaced" in error
-    assert (Path(two[0]) / "report").is_dir()
-
-
 def test_earlier_comparison_is_replaced(two: tuple[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -287,69 +217,6 @@ def test_earlier_comparison_is_replaced(two: tuple[str, str], tmp_path: Path) ->
     assert main(["compare", *two, "--out", str(out), "--draws", "100"]) == 0
     assert not (out / "stale.png").exists()
     assert not list(tmp_path.glob(".out-*"))
-
-
-def remove(name: str) -> Callable[[Path], None]:
-    return lambda report: (report / name).unlink()
-
-
-def write(name: str, text: str) -> Callable[[Path], None]:
-    def spoil(report: Path) -> None:
-        (report / name).write_text(text)
-
-    return spoil
-
-
-def write_curves(arrays: Mapping[str, object]) -> Callable[[Path], None]:
-    return lambda report: np.savez(report / "curves.npz", **arrays)
-
-
-IDS = [f"video{place // 4}/{place:03d}" for place in range(12)]
-HEAD = "id,subset,class_name,height,width,mae\n"
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (remove("curves.npz"), "curves.npz is missing .*: test that run again"),
-        (remove("per_image.csv"), "holds no report/per_image.csv: test that run first"),
-        (write("curves.npz", "no archive"), "curves.npz holds no curves .*: test that run again"),
-        (write("per_image.csv", ""), "per_image.csv holds no image: test that run again"),
-        (write("per_image.csv", "id,mae\na,1\n"), "lacks the columns subset, class_name, height"),
-        (write("per_image.csv", HEAD + "a,,,1,1,x\n"), "could not convert string to float: 'x'"),
-        (write("per_image.csv", HEAD + "a,,,1\n"), "lines of different lengths"),
-        (write("per_image.csv", HEAD + "a,,,1,1,0\n" * 2), "holds an id twice"),
-        (write_curves({"id": IDS[:5], "f": np.ones((5, 4))}), "do not hold the same images"),
-        (write_curves({"id": IDS, "f": np.full((12, 4), np.nan)}), "'f' is no curve of numbers"),
-        (write_curves({"id": IDS, "f": np.ones(12)}), "'f' is no curve of numbers"),
-        (write_curves({"f": np.ones((12, 4))}), "curves.npz holds no curves"),
-    ],
-)
-def test_spoilt_report_is_refused_in_one_line(
-    spoil: Callable[[Path], None],
-    message: str,
-    two: tuple[str, str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    spoil(Path(two[1]) / "report")
-    failing(capsys, *two, "--out", str(tmp_path / "out"))
-    with pytest.raises(ComparisonError, match=message):
-        compare([parse_method(run) for run in two], groups=None, num_draws=100, common=False)
-
-
-def test_missing_run_is_refused(two: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert "none is no folder: give the folder of a run" in failing(capsys, two[0], "none")
-
-
-def test_single_run_is_refused(two: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert "only 'a' is named: give two runs or more" in failing(capsys, two[0])
-
-
-def test_methods_of_one_name_are_refused(
-    two: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "2 runs are called 'a': name them, as in NAME=RUN" in failing(capsys, two[0], two[0])
 
 
 def test_report_folder_stands_for_its_run(two: tuple[str, str]) -> None:
@@ -365,28 +232,6 @@ def test_method_names_its_runs() -> None:
 def test_existing_folder_with_an_equals_sign_is_a_run(tmp_path: Path) -> None:
     run = write_run(tmp_path / "lr=0.1,0.2", numbers(1))
     assert parse_method(str(run)) == Method(name="lr=0.1,0.2", runs=(run,))
-
-
-@pytest.mark.parametrize("argument", ["=r", "a=", "a=,", "a=r,./r"])
-def test_method_without_a_name_or_with_a_run_twice_is_refused(argument: str) -> None:
-    with pytest.raises(ComparisonError, match=r"names (no|a) run"):
-        parse_method(argument)
-
-
-@pytest.mark.parametrize(
-    "arguments", [[], ["nothing"], ["compare"], ["compare", "a", "b", "--draws", "7"]]
-)
-def test_wrong_usage_prints_the_usage(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments)
-    assert "usage: python -m callbacks.report" in capsys.readouterr().err
-
-
-def test_abbreviated_option_is_refused(two: tuple[str, str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["compare", *two, "--group", "subset"])
 
 
 @pytest.mark.slow

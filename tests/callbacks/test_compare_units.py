@@ -17,6 +17,7 @@ def report(subsets: str = "aabc", classes: str = "xyxx") -> RunReport:
         subset_of=dict(zip(IDS, subsets, strict=True)),
         class_of=dict(zip(IDS, classes, strict=True)),
         size_of=dict.fromkeys(IDS, (1, 1)),
+        area_of={},
         values={"mae": np.zeros(4)},
         curve_names=frozenset(),
     )
