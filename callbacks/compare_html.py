@@ -1,17 +1,15 @@
 """A comparison as one page that opens from disk: pictures inside, no script, nothing loaded."""
 
-from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from callbacks.compare_content import Comparison, verdict
 from callbacks.compare_plots import Plots
 from callbacks.compare_results import Against
 from callbacks.compare_table import decimals
+from callbacks.page_template import page_template
 from metrics.measures import Measure
 
 HEADLINE = "max_f"
@@ -31,15 +29,7 @@ class Change:
 
 def page(comparison: Comparison, plots: Plots) -> str:
     """Return the HTML of a comparison."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["png"] = _png_uri
-    return environment.get_template("compare.html.jinja").render(
+    return page_template("compare.html.jinja").render(
         comparison=comparison,
         precise=_precise,
         verdict=verdict,
@@ -89,7 +79,3 @@ def _summary(comparison: Comparison, against: Against) -> str:
     said = [f"{word} in {counts[word]}" for word in ("better", "worse") if counts[word]]
     apart = f", not told apart in {counts['not told apart']}" if counts["not told apart"] else ""
     return f"{', '.join(said)}{apart} of {total} measures"
-
-
-def _png_uri(data: bytes) -> str:
-    return f"data:image/png;base64,{b64encode(data).decode()}"

@@ -21,7 +21,7 @@ from callbacks.priors import score_priors
 from callbacks.report_content import Content, Row, build_content, choose_examples, subset_of
 from callbacks.report_files import write_report
 from callbacks.report_measures import literature, number
-from callbacks.reports_data import ReportsData
+from callbacks.reports_data import LeavesOut, ReportsData
 from callbacks.thumbnails import Thumbnails, thumbnails
 from datamodules.batch import Batch
 from metrics.scores import Evaluated
@@ -183,6 +183,7 @@ class Report(Callback):
             num_examples=self.num_examples,
             variants=self.variants,
             problems=None if data is None else data.problems,
+            left_out=data.left_out if isinstance(data, LeavesOut) else (),
             facts={
                 "command": run_facts.command(),
                 "commit": self._commit,

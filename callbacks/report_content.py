@@ -74,6 +74,8 @@ class Content:
     """By the name of the grid: worst, median, best."""
     problems: Sequence[Problem] | None
     """Findings of the data set check. None: the data module has no such check."""
+    left_out: Sequence[Problem]
+    """Why images that belong to the test set are not among `rows`, one an image."""
     facts: Mapping[str, str]
     """What a reader needs to run it again, by name."""
 
@@ -87,6 +89,7 @@ def build_content(
     num_examples: int,
     problems: Sequence[Problem] | None,
     facts: Mapping[str, str],
+    left_out: Sequence[Problem] = (),
     variants: bool = False,
 ) -> Content:
     """Average the scores and choose what is shown.
@@ -99,6 +102,7 @@ def build_content(
         num_examples: Per grid.
         problems: Findings of the data set check.
         facts: What a reader needs to run it again, by name.
+        left_out: Why images that belong to the test set are not among the rows, one an image.
         variants: Whether the other definitions of the literature are shown.
     """
     subsets = group_by_subset(rows)
@@ -132,6 +136,7 @@ def build_content(
             for grid, chosen in choose_examples(rows, num_examples).items()
         },
         problems=problems,
+        left_out=left_out,
         facts=facts,
     )
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from io import BytesIO, StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
+from callbacks.atomic_folder import replace_folder
 from callbacks.report_content import Content, Row, values_by_subset
 from callbacks.report_drawings import draw_plots
 from callbacks.report_html import page
@@ -21,23 +21,12 @@ from metrics.shape import Shape
 
 
 def write_report(folder: Path, content: Content) -> None:
-    """Write every file of the report beside `folder`, then put them in its place by a rename.
-
-    Whatever `folder` held is replaced. Killed between the two renames, the new report is still
-    whole in a folder named ``.report-*`` beside it.
+    """Write every file of the report, see `replace_folder`.
 
     Raises:
         OSError: If it cannot be written; `folder` is then as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".report-") as staging:
-        new, old = Path(staging) / "new", Path(staging) / "old"
-        new.mkdir()
-        for name, data in _files(content).items():
-            (new / name).write_bytes(data)
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
+    replace_folder(folder, _files(content))
 
 
 def _files(content: Content) -> dict[str, bytes]:

@@ -1,42 +1,35 @@
 """The report as one page that opens from disk: pictures inside, no script, nothing loaded."""
 
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from callbacks.beside import ALL
+from callbacks.page_template import page_template
 from callbacks.published import TE_SUBSETS, TE_UNION, PublishedTable, differing_subsets
 from callbacks.report_content import Content
 from callbacks.report_definitions import DEFINITIONS, USERS_OF_VARIANTS
 from callbacks.report_drawings import Plots
 from callbacks.report_measures import further, literature, number
+from datamodules.problems import ProblemKind
 from metrics.measures import MEASURES, VARIANTS
 
 MAX_PROBLEMS = 50
 """Findings listed one by one; all of them are counted."""
 
+_REASONS: dict[str, str] = {
+    ProblemKind.MISSING_PARTNER: "missing",
+    ProblemKind.UNREADABLE: "unreadable",
+}
 _OPEN_TABLES = ("DIS-VD", TE_UNION)
 """What papers compare by; the parts of the union fold out."""
 
 
 def page(content: Content, plots: Plots) -> str:
     """Return the HTML of a report."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["png"] = _png_uri
-    environment.filters["jpeg"] = _jpeg_uri
     problems = content.problems or ()
     own = content.contenders[0].values
     by_key = {measure.key: measure for measure in MEASURES}
-    return environment.get_template("report.html.jinja").render(
+    return page_template("report.html.jinja").render(
         content=content,
         all=ALL,
         own_values=own,
@@ -58,10 +51,21 @@ def page(content: Content, plots: Plots) -> str:
         definitions=[(by_key[key], DEFINITIONS[key]) for key in DEFINITIONS if key in own[ALL]],
         variants=[(variant, USERS_OF_VARIANTS[variant.key]) for variant in VARIANTS],
         plots=plots,
+        left_out=left_out_summary(content),
         problem_counts=Counter(str(problem.kind) for problem in problems).most_common(),
         problems=list(problems)[:MAX_PROBLEMS],
         num_problems=len(problems),
     )
+
+
+def left_out_summary(content: Content) -> str:
+    """Return how many images are missing from the numbers and why; empty where none is."""
+    if not content.left_out:
+        return ""
+    counts = Counter(_REASONS.get(p.kind, p.kind) for p in content.left_out)
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
+    num_all = len(content.rows) + len(content.left_out)
+    return f"{len(content.left_out):,} of {num_all:,} left out: {reasons}"
 
 
 def _best(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -89,11 +93,3 @@ def _footnotes(tables: Sequence[PublishedTable]) -> dict[str, int]:
 def _sources(tables: Sequence[PublishedTable]) -> list[str]:
     sources = [source for table in tables for row in table.rows for source in row.sources]
     return list(dict.fromkeys(sources))
-
-
-def _png_uri(data: bytes) -> str:
-    return f"data:image/png;base64,{b64encode(data).decode()}"
-
-
-def _jpeg_uri(data: bytes) -> str:
-    return f"data:image/jpeg;base64,{b64encode(data).decode()}"

@@ -32,6 +32,15 @@ class Problem(Protocol):
 
 
 @runtime_checkable
+class LeavesOut(Protocol):
+    """A data module that can go on without some of the images it was asked to test on."""
+
+    @property
+    def left_out(self) -> Sequence[Problem]:
+        """Why, one an image; empty where all are tested."""
+
+
+@runtime_checkable
 class ReportsData(Protocol):
     """A data module that can say what its training masks look like and what it left out."""
 

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from numba import njit
 from torch import Tensor
 
+from metrics.histogram import FOREGROUND_ABOVE, without_ignored
+
 LONG_SIDE = 256
 JPEG_QUALITY = 88
 PNG_COMPRESSION = 3
@@ -35,7 +37,7 @@ class Thumbnails:
     truth: bytes
     """PNG, grey."""
     prediction: bytes
-    """PNG, grey."""
+    """PNG, grey, stretched as it is scored."""
     error: bytes
     """PNG: `MISSED` and `EXTRA` over the object in grey; ignored pixels show none."""
 
@@ -43,7 +45,10 @@ class Thumbnails:
 def thumbnails(
     photo: Tensor, truth: Tensor, prediction: Tensor, weight: Tensor | None
 ) -> Thumbnails:
-    """Draw one result; about 15 ms at 8 megapixels, with the interpreter released.
+    """Draw one result as it is scored; about 20 ms at 8 megapixels, with the interpreter released.
+
+    The prediction is stretched from its minimum to its maximum, and the error is that of the
+    stretched map against the binary truth: a dark map of the right shape is no error.
 
     Args:
         photo: ``(3, H, W)`` float in [0, 1]; given the shape of the truth. ``(3, 0, 0)``: there is
@@ -54,17 +59,19 @@ def thumbnails(
     """
     size = _thumbnail_size(truth.shape[0], truth.shape[1])
     true, predicted = _plane(truth), _plane(prediction)
+    predicted = _stretched(predicted, _plane(without_ignored(prediction, truth, weight)))
+    cut = cv2.threshold(true, FOREGROUND_ABOVE, 255, cv2.THRESH_BINARY)[1]
+    object_ = cut.astype(np.uint8, copy=False)
     # at full size: once shrunk, a strut beside its place would count as right
-    missed = cv2.subtract(true, predicted).astype(np.uint8, copy=False)
-    extra = cv2.subtract(predicted, true).astype(np.uint8, copy=False)
+    missed = cv2.subtract(object_, predicted).astype(np.uint8, copy=False)
+    extra = cv2.subtract(predicted, object_).astype(np.uint8, copy=False)
     if weight is not None:
         ignored = _plane(weight) == 0
         missed[ignored] = extra[ignored] = 0
-    small_truth = _block_means(true, *size)
-    error = _error(small_truth, _block_means(missed, *size), _block_means(extra, *size))
+    error = _error(*(_block_means(plane, *size) for plane in (object_, missed, extra)))
     return Thumbnails(
         photo=_encode(".jpg", _small_photo(photo, size)) if photo.numel() else None,
-        truth=_encode(".png", small_truth),
+        truth=_encode(".png", _block_means(true, *size)),
         prediction=_encode(".png", _block_means(predicted, *size)),
         error=_encode(".png", error[..., ::-1]),
     )
@@ -84,6 +91,15 @@ def _thumbnail_size(height: int, width: int) -> tuple[int, int]:
 
 def _plane(plane: Tensor) -> Pixels:
     return np.ascontiguousarray(plane.cpu().numpy())
+
+
+def _stretched(plane: Pixels, scored: Pixels) -> Pixels:
+    """Stretch by the range of what is scored; a constant map stays as it is."""
+    low, high, _, _ = cv2.minMaxLoc(scored)
+    if low == high:
+        return plane
+    levels = np.clip((np.arange(256) - low) * 255 / (high - low), 0, 255).astype(np.uint8)
+    return cv2.LUT(plane, levels).astype(np.uint8, copy=False)
 
 
 def _small_photo(photo: Tensor, size: tuple[int, int]) -> Pixels:

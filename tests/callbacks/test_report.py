@@ -1,38 +1,28 @@
-"""The report of a real, tiny test run."""
+"""The files of a report of a real, tiny test run."""
 
 import csv
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Set
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from py_sod_metrics import MAE, FmeasureV2
 from py_sod_metrics.fmeasurev2 import FmeasureHandler
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from callbacks import report_files
 from callbacks.compare_runs import read_report
-from callbacks.report import Report
-from datamodules.batch import Batch, collate
-from datamodules.sample import MaskKind, Provenance, Sample, View
-from metrics.dis import DISMetrics
-from metrics.measures import ALL_MEASURES, MEASURES, OF_THE_SET, PIXELWISE
-from metrics.scores import Evaluated, image_scores
+from metrics.measures import MEASURES, OF_THE_SET, PIXELWISE
+from metrics.scores import image_scores
 from metrics.shape import shape_of
+from tests.callbacks.report_runs import IDS, Blobs, Guess, run, run_beside_another
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
 
-IDS = ("TE1/3#Chair#7", "TE1/b", "TE2/<i>&", "TE2/d#1", "TE2/deep/e")
 FILES = {
     "index.html",
     "metrics.json",
@@ -48,120 +38,9 @@ FILES = {
 }
 
 
-@dataclass
-class Finding:
-    kind: str
-    id: str
-    path: str
-    message: str
-    cure: str
-
-
-class Blobs(LightningDataModule):
-    """Non-square truths of several sizes; the network sees 24 x 24."""
-
-    def __init__(self, ids: tuple[str, ...] = IDS, *, labelled: bool = True) -> None:
-        super().__init__()
-        self.ids = ids
-        self.labelled = labelled
-
-    def view(self, index: int) -> View:
-        noise = torch.Generator().manual_seed(index)
-        size = (30 + 7 * index, 71 - 9 * index)
-        truth = torch.zeros(size, dtype=torch.uint8)
-        truth[4 : 12 + index, 5 : 20 + index] = 255
-        sample = Sample(
-            id=self.ids[index],
-            image=torch.randint(0, 256, (3, 24, 24), dtype=torch.uint8, generator=noise),
-            mask=torch.zeros(24, 24, dtype=torch.uint8),
-            mask_kind=MaskKind.ALPHA,
-            class_names=("chair",),
-            provenance=Provenance(source="test"),
-        )
-        weight = torch.full(size, 255, dtype=torch.uint8)
-        weight[:2] = 0
-        return View(
-            sample=sample,
-            size=size,
-            truth=truth if self.labelled else None,
-            truth_weight=weight if index == 1 else None,
-        )
-
-    def test_dataloader(self) -> DataLoader[int]:
-        return DataLoader(
-            range(len(self.ids)),
-            batch_size=2,
-            collate_fn=lambda indices: collate([self.view(index) for index in indices]),
-        )
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        return batch.to_float()
-
-
-class CheckedBlobs(Blobs):
-    @property
-    def problems(self) -> list[Finding]:
-        return [Finding("empty mask", "x&y", "gt/x.png", "nothing above 128", "draw it")]
-
-    def mean_mask(self) -> Tensor:
-        return torch.eye(8)
-
-
-class MasksAlone(Blobs):
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        return replace(batch.to_float(), image=torch.zeros(len(batch), 3, 0, 0))
-
-
-class Guess(LightningModule):
-    """Draws a noisy version of the truth, the same for each id."""
-
-    def __init__(self, measures: Set[str] = ALL_MEASURES) -> None:
-        super().__init__()
-        self.unused = nn.Linear(1, 1)
-        self.metrics = DISMetrics(measures)
-        self.seen: list[tuple[Tensor, Tensor, Tensor | None]] = []
-
-    def test_step(self, batch: Batch, batch_idx: int) -> Evaluated:
-        maps = []
-        for id, truth in zip(batch.id, batch.truth, strict=True):
-            assert truth is not None
-            noise = torch.Generator().manual_seed(len(id))
-            drawn = torch.rand(truth.shape, generator=noise) * 130 + truth * 0.4
-            maps.append(drawn.to(torch.uint8))
-        truths = [truth for truth in batch.truth if truth is not None]
-        self.metrics.update(maps, truths, batch.truth_weight)
-        self.seen += zip(maps, truths, batch.truth_weight, strict=True)
-        return Evaluated(maps=maps, scores=self.metrics.latest)
-
-
-def run(
-    folder: Path,
-    data: LightningDataModule | None = None,
-    measures: Set[str] = ALL_MEASURES,
-    **options: object,
-) -> Guess:
-    model = Guess(measures)
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        default_root_dir=folder,
-        callbacks=[Report(**options)],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.test(model, data or Blobs(), verbose=False)
-    return model
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Guess]:
-    root = tmp_path_factory.mktemp("run")
-    before = root / "before.json"
-    before.write_text('{"all": {"mae": 0.5, "max_f": 0.25, "mean_f": 0.125, "adaptive_f": 0.75}}')
-    beside = {"the [run] before": str(before)}
-    model = run(root / "now", CheckedBlobs(), beside=beside, num_examples=2)
-    return root / "now" / "report", model
+    return run_beside_another(tmp_path_factory.mktemp("run"))
 
 
 def test_every_file_is_written_and_nothing_else(finished: tuple[Path, Guess]) -> None:
@@ -250,34 +129,12 @@ def test_other_definitions_are_written_when_asked_for(tmp_path: Path) -> None:
     assert list(variants) == ["all", "TE1", "TE2"]
 
 
-def test_masks_without_photos_are_reported_all_the_same(tmp_path: Path) -> None:
-    run(tmp_path, MasksAlone(("one",)))
-    page = (tmp_path / "report" / "index.html").read_text()
-    assert 'alt="error"' in page
-    assert 'alt="photo"' not in page
-
-
 def test_pixelwise_measures_alone_make_a_report(tmp_path: Path) -> None:
     run(tmp_path, Blobs(("one",)), measures=PIXELWISE)
     values = json.loads((tmp_path / "report" / "metrics.json").read_text())["all"]
     assert values.keys() == PIXELWISE
     header = (tmp_path / "report" / "per_image.csv").read_text().splitlines()[0].split(",")
     assert set(header) & {"hce", "holes", "mba", "max_f"} == set()
-
-
-def test_the_page_loads_nothing_and_runs_no_script(finished: tuple[Path, Guess]) -> None:
-    page = (finished[0] / "index.html").read_text()
-    sources = re.findall(r"(?:src|srcset|href)\s*=\s*\"([^\"]{0,20})", page)
-    assert sources
-    assert all(source.startswith("data:image/") for source in sources)
-    assert not re.search(r"<script|<link|@import|url\(", page)
-
-
-def test_the_page_escapes_ids_and_shows_findings(finished: tuple[Path, Guess]) -> None:
-    page = (finished[0] / "index.html").read_text()
-    for text in ("TE2/&lt;i&gt;&amp;", "TE1/3#Chair#7", "x&amp;y", "nothing above 128"):
-        assert text in page
-    assert "<i>" not in page
 
 
 def test_priors_and_earlier_runs_stand_beside_the_result(finished: tuple[Path, Guess]) -> None:
@@ -309,21 +166,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return root / "report", printed.getvalue()
 
 
-def test_the_result_is_printed_with_the_path(plain: tuple[Path, str]) -> None:
-    report, printed = plain
-    assert str(report / "index.html") in printed
-    assert "centre prior" in printed
-
-
 def test_a_data_module_without_a_check_still_gets_a_report(plain: tuple[Path, str]) -> None:
     assert set(json.loads((plain[0] / "priors.json").read_text())) == {"centre prior"}
-
-
-def test_the_six_numbers_of_the_literature_are_printed(plain: tuple[Path, str]) -> None:
-    titles = ("max F", "weighted F", "MAE", "S", "mean E", "HCE")
-    heading = next(line for line in plain[1].splitlines() if "MAE" in line)
-    places = [heading.index(title) for title in titles]
-    assert places == sorted(places)
 
 
 def test_ids_without_a_folder_give_no_subset(plain: tuple[Path, str]) -> None:
@@ -334,63 +178,11 @@ def test_a_new_report_replaces_the_whole_folder(plain: tuple[Path, str]) -> None
     assert {path.name for path in plain[0].iterdir()} == FILES - {"median.png", "best.png"}
 
 
-def test_an_image_that_is_tested_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'b' was tested twice"):
-        run(tmp_path, Blobs(("a", "b", "b")))
-
-
-def test_an_image_without_truth_is_refused() -> None:
-    batch = collate([Blobs(("a",), labelled=False).view(0)])
-    outputs = Evaluated(maps=[batch.mask[0]], scores=[])
-    with pytest.raises(ValueError, match="'a' has no truth"):
-        Report().on_test_batch_end(Trainer(logger=False), Guess(), outputs, batch, 0)
-
-
-def test_a_test_step_that_returns_something_else_is_refused() -> None:
-    batch = collate([Blobs(("a",)).view(0)])
-    with pytest.raises(TypeError, match="got Batch and NoneType"):
-        Report().on_test_batch_end(Trainer(logger=False), Guess(), None, batch, 0)
-
-
-def test_a_folder_called_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="rename its folder"):
-        run(tmp_path, Blobs(("all/a",)))
-
-
-@pytest.mark.parametrize(
-    "text", [None, "{", "[]", '{"all": {"mae": "low"}}', '{"all": {"loss": 1}}']
-)
-def test_an_unusable_file_beside_is_refused_before_the_test(
-    tmp_path: Path, text: str | None
-) -> None:
-    file = tmp_path / "metrics.json"
-    if text is not None:
-        file.write_text(text)
-    with pytest.raises(ValueError, match=r"metrics\.json"):
-        Report({"other": str(file)}).setup(Trainer(logger=False), Guess(), "test")
-
-
-def test_a_failed_write_leaves_the_old_report_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "index.html").write_text("old")
-
-    def full(*_: object) -> str:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(report_files, "page", full)
-    with pytest.raises(OSError, match="no space"):
-        run(tmp_path, Blobs(("other",)))
-    assert (tmp_path / "report" / "index.html").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
-
-
 RANKS = """
 import sys
 sys.path[:0] = sys.argv[1:3]
 from pathlib import Path
-import test_report as t
+import report_runs as t
 from torch.utils.data import Subset
 class Share(t.Blobs):
     def test_dataloader(self):

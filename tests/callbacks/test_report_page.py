@@ -1,0 +1,86 @@
+"""What a person sees of a report."""
+
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from tests.callbacks.report_runs import (
+    Blobs,
+    Guess,
+    IncompleteBlobs,
+    MasksAlone,
+    run,
+    run_beside_another,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Guess]:
+    return run_beside_another(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    root = tmp_path_factory.mktemp("plain")
+    (root / "report").mkdir()
+    (root / "report" / "stale.png").touch()
+    with redirect_stdout(StringIO()) as printed:
+        run(root, Blobs(("one",)))
+    return root / "report", printed.getvalue()
+
+
+def test_the_page_loads_nothing_and_runs_no_script(finished: tuple[Path, Guess]) -> None:
+    page = (finished[0] / "index.html").read_text()
+    sources = re.findall(r"(?:src|srcset|href)\s*=\s*\"([^\"]{0,20})", page)
+    assert sources
+    assert all(source.startswith("data:image/") for source in sources)
+    assert not re.search(r"<script|<link|@import|url\(", page)
+
+
+def test_the_page_escapes_ids_and_shows_findings(finished: tuple[Path, Guess]) -> None:
+    page = (finished[0] / "index.html").read_text()
+    for text in ("TE2/&lt;i&gt;&amp;", "TE1/3#Chair#7", "x&amp;y", "nothing above 128"):
+        assert text in page
+    assert "<i>" not in page
+
+
+def test_masks_without_photos_are_reported_all_the_same(tmp_path: Path) -> None:
+    run(tmp_path, MasksAlone(("one",)))
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert 'alt="error"' in page
+    assert 'alt="photo"' not in page
+
+
+def test_the_result_is_printed_with_the_path(plain: tuple[Path, str]) -> None:
+    report, printed = plain
+    assert str(report / "index.html") in printed
+    assert "centre prior" in printed
+
+
+def test_the_six_numbers_of_the_literature_are_printed(plain: tuple[Path, str]) -> None:
+    titles = ("max F", "weighted F", "MAE", "S", "mean E", "HCE")
+    heading = next(line for line in plain[1].splitlines() if "MAE" in line)
+    places = [heading.index(title) for title in titles]
+    assert places == sorted(places)
+
+
+def test_images_that_were_left_out_are_counted_under_the_title(tmp_path: Path) -> None:
+    run(tmp_path, IncompleteBlobs(("TE1/a", "TE1/b")))
+    page = (tmp_path / "report" / "index.html").read_text()
+    (below_title,) = re.findall(r"<h1>.*?</header>", page, re.DOTALL)
+    assert "3 of 5 left out: 1 missing, 2 unreadable." in below_title
+
+
+def test_nothing_is_said_to_be_left_out_where_nothing_is(finished: tuple[Path, Guess]) -> None:
+    assert "left out" not in (finished[0] / "index.html").read_text()
+
+
+def test_pictures_of_a_few_pixels_are_enlarged(finished: tuple[Path, Guess]) -> None:
+    page = (finished[0] / "index.html").read_text()
+    assert '<div class="pictures small">' in page  # these truths are 30 to 71 pixels wide
+    assert re.search(r"\.small img \{[^}]*min-width: \d+px;[^}]*pixelated", page)
