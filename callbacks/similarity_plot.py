@@ -10,12 +10,15 @@ from matplotlib.figure import Figure
 from callbacks.report_plots import LIGHT
 from metrics.set_comparison import SetComparison
 
+FLOOR_BAND = 2.0
+"""Standard deviations around the floor's mean in which nothing is shown to differ."""
+
 
 def similarity_plot(comparisons: Mapping[str, SetComparison]) -> bytes:
     """Return a PNG with a panel for each of at least one distance.
 
     Bars are means at one number of images, whiskers one standard deviation over the draws; the
-    grey band is two standard deviations of the floor to either side.
+    grey band is `FLOOR_BAND` standard deviations of the floor to either side.
     """
     num = len(comparisons)
     figure = Figure(figsize=(3.4 * num, 3.6), dpi=160, layout="constrained")
@@ -29,7 +32,8 @@ def similarity_plot(comparisons: Mapping[str, SetComparison]) -> bytes:
 
 def _panel(axes: Axes, name: str, found: SetComparison) -> None:
     floor, spread = float(found.floor_mean), float(found.floor_std)
-    axes.axhspan(floor - 2 * spread, floor + 2 * spread, color=LIGHT.grid, linewidth=0)
+    band = FLOOR_BAND * spread
+    axes.axhspan(floor - band, floor + band, color=LIGHT.grid, linewidth=0)
     axes.axhline(0, color=LIGHT.muted, linewidth=0.8)
     axes.bar(
         ["real\nto real", "generated\nto real"],

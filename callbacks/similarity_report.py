@@ -13,7 +13,7 @@ from rich.text import Text
 from torch import Tensor
 
 from callbacks import run_facts
-from callbacks.similarity_plot import similarity_plot
+from callbacks.similarity_plot import FLOOR_BAND, similarity_plot
 from datamodules.atomic import write_atomically
 from datamodules.two_folders import RESIZE_RULE, TwoFolders
 from metrics.set_comparison import SetComparison
@@ -111,6 +111,11 @@ def standard_scores(found: SetComparison) -> float:
     return excess / spread if spread > 0 else math.copysign(math.inf, excess)
 
 
+def lies_above_floor(found: SetComparison) -> bool:
+    """Return whether the generated set lies above the band that the picture shows of the floor."""
+    return standard_scores(found) > FLOOR_BAND
+
+
 def _data(trainer: Trainer) -> object:
     return trainer.datamodule  # type: ignore[attr-defined]  # set, not declared
 
@@ -129,8 +134,18 @@ def _print(comparisons: Mapping[str, SetComparison], extractor: str, folder: Pat
         table.add_row(
             f"real to real, {found.size} each", *_cells(found.floor_mean, found.floor_std)
         )
-        table.add_row("above the floor", f"{standard_scores(found):.1f}", "floor spreads")
+        if lies_above_floor(found):
+            table.add_row("above the floor", f"{standard_scores(found):.1f}", "floor spreads")
         console.print(table)
+        if not lies_above_floor(found):
+            console.print(
+                f"{name}: within the spread of the floor: {found.size} images each are too few to "
+                "tell the sets apart, if they differ",
+                style="yellow",
+                soft_wrap=True,
+                markup=False,
+                highlight=False,
+            )
     console.print(f"similarity: {folder}", soft_wrap=True, markup=False, highlight=False)
 
 

@@ -10,7 +10,12 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 from callbacks.similarity_plot import similarity_plot
-from callbacks.similarity_report import SimilarityReport, as_numbers, standard_scores
+from callbacks.similarity_report import (
+    SimilarityReport,
+    as_numbers,
+    lies_above_floor,
+    standard_scores,
+)
 from datamodules.two_folders import TwoFolders
 from metrics.set_comparison import SetComparison
 
@@ -41,6 +46,15 @@ def test_standard_scores_count_the_spreads_above_the_floor() -> None:
 def test_standard_scores_are_unbounded_where_the_floor_does_not_vary() -> None:
     assert standard_scores(comparison(spread=0)) == math.inf
     assert as_numbers(comparison(spread=0))["standard_scores"] is None
+
+
+@pytest.mark.parametrize(
+    ("matched", "expected"), [(5.0, True), (2.1, True), (1.9, False), (1.0, False), (-9.0, False)]
+)
+def test_only_a_set_beyond_the_band_of_the_floor_lies_above_it(
+    matched: float, expected: bool
+) -> None:
+    assert lies_above_floor(comparison(matched=matched, floor=1, spread=0.5)) is expected
 
 
 def test_numbers_are_plain_and_complete() -> None:

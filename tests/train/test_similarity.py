@@ -62,6 +62,16 @@ def test_two_folders_are_compared(
     assert f"similarity: {tmp_path / 'run' / 'similarity'}" in printed
 
 
+def test_equal_sets_are_not_said_to_lie_below_the_floor(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--data.content", "masks"]
+    main([*arguments("folders.yaml", folders[0], folders[0], tmp_path / "run"), *flags])
+    printed = capsys.readouterr().out
+    assert "kid: within the spread of the floor: 4 images each are too few" in printed
+    assert "floor spreads" not in printed
+
+
 def test_clip_configuration_loads_weights_in_the_hubs_layout(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
