@@ -43,7 +43,7 @@ RESULTS = Path("benchmarks/results/mask_editor.jsonl")
 SIDE = 256
 """Longer side of the masks in pixels."""
 NUM_EDITS = 3
-NUM_TUNED = 32
+NUM_TUNED = 77
 NUM_DIVERSE = 24
 _DIVERSE_EDITS = 8
 _MANY_HOLES = 3
