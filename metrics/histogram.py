@@ -77,8 +77,8 @@ def joint_histogram(prediction: Tensor, truth: Tensor) -> Quadrants:
     if truth.device.type == "cpu":
         plane = truth.contiguous().numpy()
         split = _split(size, *(int(n) for n in _moments(plane)))
-        counts = torch.from_numpy(_count(prediction.contiguous().numpy(), plane, *split))
-        return Quadrants(counts, size, split)
+        counts = _count(prediction.contiguous().numpy(), plane, *split).sum(0)
+        return Quadrants(torch.from_numpy(counts.reshape(4, 2, 256)), size, split)
     return _on_device(prediction, truth, size)
 
 
@@ -141,6 +141,7 @@ def _moments(truth: NDArray[np.uint8]) -> tuple[int, int, int]:
 def _count(
     prediction: NDArray[np.uint8], truth: NDArray[np.uint8], split_y: int, split_x: int
 ) -> NDArray[np.int64]:
+    """Return four shares of the counts; numpy adds them, whose sum takes seconds to compile."""
     height, width = truth.shape
     # Neighbours are mostly alike, and a counter cannot be raised again before it is stored: four
     # sets of counters, taken in turn, keep the processor busy.
@@ -152,7 +153,7 @@ def _count(
             for x in range(part * min(split_x, width), width if part else min(split_x, width)):
                 foreground = 256 if truth[y, x] > FOREGROUND_ABOVE else 0
                 counts[x & 3, base + foreground + prediction[y, x]] += 1
-    return counts.sum(0).reshape(4, 2, 256)
+    return counts
 
 
 def _on_device(prediction: Tensor, truth: Tensor, size: tuple[int, int]) -> Quadrants:

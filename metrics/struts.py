@@ -63,7 +63,9 @@ def strut_width(mask: Mask, skeleton: Mask | None = None) -> StrutWidth:
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
     inside = mask[top : top + height, left : left + width]
     radius = _radii(inside, rows - top, columns - left)
-    main = _main(radius, _neighbours(rows, columns), _STEPS, _GROWTH)
+    # sorted by numpy, whose sort takes seconds to compile
+    order = np.argsort(-radius, kind="stable")
+    main = _main(radius, order, _neighbours(rows, columns), _STEPS, _GROWTH)
     widths = 2 * radius[main] - 0.5
     thin, median = np.quantile(widths, [THIN_QUANTILE, 0.5])
     return StrutWidth(median=float(median), thin=float(thin))
@@ -152,6 +154,7 @@ def _neighbours(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[
 @njit(nogil=True, cache=True)
 def _main(
     radius: NDArray[np.float64],
+    order: NDArray[np.int64],
     neighbours: NDArray[np.int64],
     steps: NDArray[np.float64],
     growth: float,
@@ -160,6 +163,7 @@ def _main(
 
     Args:
         radius: ``(pixels,)``.
+        order: ``(pixels,)``, the pixels by falling radius.
         neighbours: ``(pixels, 8)``, -1 for none.
         steps: ``(8,)``, distance to the neighbour in each direction.
         growth: Factor that discs are grown by.
@@ -167,7 +171,7 @@ def _main(
     # reach: how far the grown discs of all pixels still reach beyond a pixel; relaxed until
     # nothing changes, from the thickest pixel on, so that nearly every pixel is visited once
     reach = growth * radius
-    queue = list(np.argsort(-radius))
+    queue = list(order)
     queued = np.ones(len(radius), np.bool_)
     first = 0
     while first < len(queue):

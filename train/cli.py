@@ -22,6 +22,7 @@ from callbacks.weights_writer import WeightsWriter
 from datamodules.atomic import write_atomically
 from datamodules.problems import DatasetError
 from train.checkpointing import LAST, Checkpointing
+from train.compilation import compilation_announced
 from train.errors import one_line
 from train.quiet import ignore_expected_warnings
 from train.remembered import read_checkpoint, remembered_model, remembered_size
@@ -43,21 +44,25 @@ def main(args: list[str] | None = None) -> None:
     """
     ignore_expected_warnings()
     try:
-        SegmentationCLI(
-            LightningModule,
-            LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            save_config_callback=ConfigWriter,
-            save_config_kwargs={"save_to_log_dir": False},
-            parser_class=OneLineParser,
-            parser_kwargs={"prog": "python -m train"},
-            # our loaders divide the samples themselves, as functions of (seed, slot)
-            trainer_defaults={"use_distributed_sampler": False, "default_root_dir": "runs/default"},
-            args=args,
-        )
+        with compilation_announced(note):
+            SegmentationCLI(
+                LightningModule,
+                LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                seed_everything_default=0,
+                auto_configure_optimizers=False,
+                save_config_callback=ConfigWriter,
+                save_config_kwargs={"save_to_log_dir": False},
+                parser_class=OneLineParser,
+                parser_kwargs={"prog": "python -m train"},
+                # our loaders divide the samples themselves, as functions of (seed, slot)
+                trainer_defaults={
+                    "use_distributed_sampler": False,
+                    "default_root_dir": "runs/default",
+                },
+                args=args,
+            )
     except SIGTERMException:
         # Lightning ends such a run with 0, like a finished one; a job's script must know better
         raise SystemExit(128 + signal.SIGTERM) from None
