@@ -92,9 +92,20 @@ def write_pair(source: Path, folder: Path, number: int) -> None:
     if mask is None:
         raise SystemExit(f"{source} cannot be read")
     large = cv2.resize(mask, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    large = np.where(large > 128, 255, 0).astype(np.uint8)
+    large = moved(np.where(large > 128, 255, 0).astype(np.uint8), number)
     cv2.imwrite(str(mask_path), large)
     cv2.imwrite(str(map_path), degraded(large, number))
+
+
+def moved(mask: np.ndarray, number: int) -> np.ndarray:
+    """Return the mask mirrored and rolled by its number: ``(h, w)`` uint8.
+
+    Where there are fewer masks than images they come again, and skeletons are kept by content: a
+    repeated truth would cost none.
+    """
+    mirrored = (mask, mask[:, ::-1], mask[::-1], mask[::-1, ::-1])[number % 4]
+    # 7 and 11 are prime to the sides: no two numbers below 9,792 are rolled alike
+    return np.ascontiguousarray(np.roll(mirrored, (7 * number, 11 * number), (0, 1)))
 
 
 def degraded(mask: np.ndarray, number: int) -> np.ndarray:
