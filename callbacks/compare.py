@@ -93,7 +93,7 @@ def _parser() -> ArgumentParser:
         "--groups",
         metavar="WHAT",
         help="draw whole groups instead of images: subset, class, or a regular expression on the "
-        "id whose first group names the unit",
+        "id (path below the masks, without suffix) whose first group names the unit",
     )
     command.add_argument(
         "--common",

@@ -1,6 +1,8 @@
 """What several reports have in common: images of the same truth, and measures."""
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -27,10 +29,12 @@ def common_ids(reports: Sequence[RunReport], *, common: bool) -> tuple[list[str]
         raise ComparisonError(
             f"{first.path} and {differing.path} were not tested on the same images: "
             f"{_only_in(first, differing)}, {_only_in(differing, first)}: "
-            "test both on one split, or give --common"
+            f"test both on one split, or give --common{_moved(first, differing)}"
         )
     if not shared:
-        raise ComparisonError("no image is in all runs: test them on the same split")
+        raise ComparisonError(
+            f"no image is in all runs: test them on the same split{_moved(first, differing)}"
+        )
     most = max(len(report.row_of) for report in reports)
     return sorted(shared), [
         f"only the {len(shared):,} images that all runs have are compared; a run has up to {most:,}"
@@ -92,6 +96,25 @@ def _only_in(report: RunReport, other: RunReport) -> str:
     only = sorted(report.row_of.keys() - other.row_of.keys())
     shown = ", ".join(only[:NUM_SHOWN]) + (", ..." if len(only) > NUM_SHOWN else "")
     return f"{len(only)} only in {report.path}" + (f" ({shown})" if only else "")
+
+
+def _moved(report: RunReport, other: RunReport) -> str:
+    """Return a clause on images of one name that lie in other folders; empty if there are none."""
+    here, there = _only_by_name(report, other), _only_by_name(other, report)
+    moved = sorted(here.keys() & there.keys())
+    if not moved:
+        return ""
+    return (
+        f"; {len(moved)} names are in both, but in other folders ({here[moved[0]]!r} and "
+        f"{there[moved[0]]!r}): if they are the same images, lay the masks in the same folders"
+    )
+
+
+def _only_by_name(report: RunReport, other: RunReport) -> dict[str, str]:
+    """Return the ids that `other` lacks by the name without folders, where no two share it."""
+    ids = report.row_of.keys() - other.row_of.keys()
+    times = Counter(PurePosixPath(id).name for id in ids)
+    return {name: id for id in ids if times[name := PurePosixPath(id).name] == 1}
 
 
 def _lack(report: RunReport, ids: Sequence[str], measure: Measure) -> str | None:

@@ -13,11 +13,16 @@ from callbacks.compare_common import common_ids, common_measures, refuse_other_t
 from callbacks.compare_results import Against, MethodResult, Results, results_on
 from callbacks.compare_runs import Method, RunReport, read_report
 from callbacks.compare_statistics import Interval
-from callbacks.compare_units import FEW_UNITS, SUBSET, Units, units_of
+from callbacks.compare_units import FEW_UNITS, SUBSET, TOO_FEW_UNITS, Units, units_of
 from metrics.measures import Measure
 
 FEW_SEEDS = 5
 """Below so many runs the spread between seeds is itself uncertain by a third and more."""
+CLICKS = "hce"
+"""Key of the measure that counts clicks; all others lie between 0 and 1."""
+_SMALL = 5e-4
+NOT_APART = "not told apart"
+TOO_SMALL = "below .0005"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +78,6 @@ def compare(
     refuse_other_truths(every, ids)
     units = units_of(every[0], ids, groups)
     measures, missing = common_measures(every, ids)
-    few = f"only {units.num} {units.title} to draw from: the intervals mean little"
     subsets = {} if groups == SUBSET else _subsets(every[0], ids, units)
     return Comparison(
         num_units=units.num,
@@ -90,16 +94,22 @@ def compare(
         notes=[
             *left_out,
             *missing,
-            *([few] if units.num < FEW_UNITS else []),
+            *_notes_on_units(units),
             *_notes_on_seeds(methods),
         ],
     )
 
 
 def verdict(measure: Measure, found: Interval) -> str:
-    """Return ``better``, ``worse`` or ``not told apart``, as the interval allows."""
+    """Return ``better``, ``worse`` or ``not told apart``, as the interval allows.
+
+    A difference that chance does not explain may still be too small for anyone to care: it is
+    `TOO_SMALL`, in measures from 0 to 1.
+    """
     if not found.excludes_zero:
-        return "not told apart"
+        return NOT_APART
+    if measure.key != CLICKS and abs(found.difference) < _SMALL:
+        return TOO_SMALL
     return "better" if (found.low > 0) == measure.higher_is_better else "worse"
 
 
@@ -116,6 +126,18 @@ def _subsets(
         if index.max() > 0:
             found[name] = ([ids[place] for place in places[name]], index.astype(np.int64))
     return found if len(places) > 1 else {}
+
+
+def _notes_on_units(units: Units) -> list[str]:
+    if units.num >= FEW_UNITS:
+        return []
+    drawn = f"only {units.num} {units.title} to draw from"
+    if units.num < TOO_FEW_UNITS:
+        return [f"{drawn}: the intervals mean little"]
+    return [
+        f"{drawn}: the intervals are somewhat too narrow, and a few other images may turn a "
+        f"verdict; from {FEW_UNITS} on they can be relied on"
+    ]
 
 
 def _notes_on_seeds(methods: Sequence[Method]) -> list[str]:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from callbacks.compare_content import Comparison, verdict
+from callbacks.compare_content import NOT_APART, TOO_SMALL, Comparison, verdict
 from callbacks.compare_plots import Plots
 from callbacks.compare_results import Against
-from callbacks.compare_table import decimals
+from callbacks.compare_table import shown
 from callbacks.page_template import page_template
-from metrics.measures import Measure
 
 HEADLINE = "max_f"
 """Key of the measure that the sentence at the top gives in numbers."""
@@ -31,7 +30,7 @@ def page(comparison: Comparison, plots: Plots) -> str:
     """Return the HTML of a comparison."""
     return page_template("compare.html.jinja").render(
         comparison=comparison,
-        precise=_precise,
+        precise=shown,
         verdict=verdict,
         summaries=[_summary(comparison, against) for against in comparison.others],
         plots=plots,
@@ -66,16 +65,12 @@ def largest_changes(comparison: Comparison, against: Against) -> dict[str, list[
     return {"gain": listed(gains), "loss": listed(losses)}
 
 
-def _precise(measure: Measure, value: float, *, signed: bool = False) -> str:
-    """Return a number with the decimals of its measure."""
-    return f"{value:{'+' if signed else ''}.{decimals(measure)}f}"
-
-
 def _summary(comparison: Comparison, against: Against) -> str:
     counts = Counter(verdict(m, against.intervals[m.key]) for m in comparison.measures)
     total = len(comparison.measures)
-    if counts["not told apart"] == total:
+    if counts[NOT_APART] == total:
         return f"not told apart from it in any of {total} measures"
-    said = [f"{word} in {counts[word]}" for word in ("better", "worse") if counts[word]]
-    apart = f", not told apart in {counts['not told apart']}" if counts["not told apart"] else ""
-    return f"{', '.join(said)}{apart} of {total} measures"
+    words = {"better": "better", "worse": "worse", TOO_SMALL: f"{TOO_SMALL} away"}
+    words[NOT_APART] = NOT_APART
+    said = [f"{words[word]} in {counts[word]}" for word in words if counts[word]]
+    return f"{', '.join(said)} of {total} measures"

@@ -13,9 +13,13 @@ from matplotlib.ticker import MaxNLocator
 
 from callbacks.compare_content import Comparison, verdict
 from callbacks.compare_results import Against
+from callbacks.compare_statistics import Interval
+from callbacks.compare_table import shown
 from callbacks.report_plots import DARK, LIGHT, Theme
 from metrics.measures import Measure
 
+FAR_BEYOND = 5.0
+"""An interval that reaches so many times as far as the usual one is not drawn to scale."""
 _COLUMNS = 3
 _NAME_LENGTH = 24
 """Longer names would leave no room for the panels."""
@@ -56,7 +60,9 @@ def draw_plots(comparison: Comparison) -> Plots:
 def forest_plot(comparison: Comparison, theme: Theme) -> bytes:
     """Return a PNG with a panel per measure: each method's difference and interval.
 
-    Better is right in every panel. The band around 0 is what the data cannot tell apart.
+    Better is right in every panel. The band around 0 is what the data cannot tell apart. A method
+    whose difference is far beyond those of the others is an arrow with its number at the edge, or
+    the intervals of the others would shrink to points.
     """
     lines = math.ceil(len(comparison.measures) / _COLUMNS)
     height = 0.85 + 0.34 * len(comparison.others)
@@ -69,8 +75,12 @@ def forest_plot(comparison: Comparison, theme: Theme) -> bytes:
     for axes, measure in zip(panels.flat, comparison.measures, strict=False):
         axes.set_visible(True)
         _style(axes, theme, measure.title)
-        for place, against in enumerate(comparison.others):
-            _draw_interval(axes, place, measure=measure, against=against, theme=theme)
+        intervals = [against.intervals[measure.key] for against in comparison.others]
+        low, high = span = panel_span(intervals)
+        axes.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        for place, found in enumerate(intervals):
+            _draw_interval(axes, place, measure=measure, found=found, theme=theme)
+            _draw_beyond(axes, place, measure=measure, found=found, span=span, theme=theme)
         axes.axvline(0, color=theme.muted, linewidth=1)
         names = [_short(against.result.method.name) for against in comparison.others]
         # a name is no formula
@@ -111,18 +121,70 @@ def scatter_plot(comparison: Comparison, against: Against, theme: Theme) -> byte
     return _png(figure)
 
 
+def panel_span(intervals: Sequence[Interval]) -> tuple[float, float]:
+    """Return the part of the axis that shows these intervals, but for those far beyond the others.
+
+    Args:
+        intervals: One per method, at least one.
+    """
+    extents = [max(abs(i.low), abs(i.high), i.detectable) for i in intervals]
+    usual = sorted(extent for extent in extents if extent > 0)
+    if not usual:
+        return -1.0, 1.0
+    limit = FAR_BEYOND * usual[(len(usual) - 1) // 2]
+    near = [i for i, extent in zip(intervals, extents, strict=True) if extent <= limit]
+    reach = [i.detectable for i in near]
+    low = min([i.low for i in near] + [-d for d in reach])
+    high = max([i.high for i in near] + reach)
+    return low, high
+
+
 def _draw_interval(
-    axes: Axes, place: int, *, measure: Measure, against: Against, theme: Theme
+    axes: Axes, place: int, *, measure: Measure, found: Interval, theme: Theme
 ) -> None:
-    found = against.intervals[measure.key]
-    colours = {"better": theme.accent, "worse": theme.others[0]}
-    colour = colours.get(verdict(measure, found), theme.muted)
+    colour = _colour(measure, found, theme)
     band = Rectangle(
         (-found.detectable, place - 0.32), 2 * found.detectable, 0.64, color=theme.grid, zorder=0
     )
     axes.add_patch(band)
     axes.plot([found.low, found.high], [place, place], color=colour, linewidth=2.2)
     axes.plot(found.difference, place, "o", color=colour, markersize=5)
+
+
+def _draw_beyond(
+    axes: Axes,
+    place: int,
+    *,
+    measure: Measure,
+    found: Interval,
+    span: tuple[float, float],
+    theme: Theme,
+) -> None:
+    """Draw an arrow and the number where the difference lies outside the panel."""
+    low, high = span
+    if low <= found.difference <= high:
+        return
+    at_right = (found.difference > high) == measure.higher_is_better
+    edge, step = (0.98, -1) if at_right else (0.02, 1)
+    colour, across = _colour(measure, found, theme), axes.get_yaxis_transform()
+    marker = ">" if at_right else "<"
+    axes.plot(edge, place, marker, color=colour, transform=across, clip_on=False, markersize=6)
+    axes.text(
+        edge + 0.04 * step,
+        place,
+        shown(measure, found.difference, signed=True),
+        color=colour,
+        transform=across,
+        fontsize=8,
+        va="center",
+        ha="right" if at_right else "left",
+        bbox={"facecolor": theme.background, "edgecolor": "none", "pad": 1},
+    )
+
+
+def _colour(measure: Measure, found: Interval, theme: Theme) -> str:
+    colours = {"better": theme.accent, "worse": theme.others[0]}
+    return colours.get(verdict(measure, found), theme.muted)
 
 
 def _short(name: str) -> str:

@@ -11,7 +11,9 @@ from callbacks.compare_runs import ComparisonError, RunReport
 
 SUBSET = "subset"
 CLASS = "class"
-FEW_UNITS = 5
+FEW_UNITS = 30
+"""Below so many an interval is narrower than it should be."""
+TOO_FEW_UNITS = 5
 """Below so many the draws repeat each other and an interval means little."""
 
 
@@ -87,6 +89,7 @@ def _matched(ids: Sequence[str], pattern: str) -> list[str]:
     if without:
         raise ComparisonError(
             f"--groups {pattern!r} does not match {len(without)} of {len(ids)} ids "
-            f"({without[0]!r}): every image needs a unit"
+            f"({without[0]!r}; an id is the path below the masks, without suffix): every image "
+            "needs a unit"
         )
     return [name for name in names if name is not None]

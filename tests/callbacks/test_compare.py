@@ -14,9 +14,10 @@ from rich.console import Console
 from callbacks.compare import main
 from callbacks.compare_content import compare, verdict
 from callbacks.compare_html import largest_changes
+from callbacks.compare_plots import panel_span
 from callbacks.compare_runs import Method, parse_method
 from callbacks.compare_statistics import interval
-from callbacks.compare_table import tables
+from callbacks.compare_table import shown, tables
 from metrics.measures import MEASURES, PIXELWISE
 from metrics.scores import ImageScores, image_scores
 from metrics.set_scores import set_scores
@@ -107,7 +108,33 @@ def test_identical_runs_are_not_told_apart(tmp_path: Path) -> None:
 )
 def test_verdict_knows_which_way_is_better(higher: bool, draws: np.ndarray, expected: str) -> None:
     measure = next(m for m in MEASURES if m.higher_is_better == higher)
-    assert verdict(measure, interval(0.0, draws)) == expected
+    assert verdict(measure, interval(float(draws.mean()), draws)) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"), [("mae", "below .0005"), ("dice", "below .0005"), ("hce", "better")]
+)
+def test_difference_that_nobody_cares_about_is_no_verdict(key: str, expected: str) -> None:
+    measure = next(m for m in MEASURES if m.key == key)
+    difference = 4e-4 if measure.higher_is_better else -4e-4
+    assert verdict(measure, interval(difference, np.full(200, difference))) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("mae", -2.34e-5, "-2.3e-05"),
+        ("mae", -0.00012, "-0.0001"),
+        ("mae", 0.0, "+0.0000"),
+        ("hce", 0.04, "+0.04"),
+        ("hce", 1234.56, "+1234.6"),
+    ],
+)
+def test_number_that_its_decimals_would_hide_is_shown_by_two_digits(
+    key: str, value: float, expected: str
+) -> None:
+    measure = next(m for m in MEASURES if m.key == key)
+    assert shown(measure, value, signed=True) == expected
 
 
 def test_runs_of_one_method_are_averaged(tmp_path: Path) -> None:
@@ -162,11 +189,51 @@ def test_table_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
 
 
+def test_tiny_differences_fit_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", numbers(1))
+    second = write_run(tmp_path / "b", numbers(1) - 2.5e-5)
+    found = compare(methods(a=first, b=second), groups=None, num_draws=100, common=False)
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(tables(found))
+    text = console.export_text()
+    assert "-2.5e-05" in text
+    assert "< .0005" in text
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+
+
+def panel_of(*differences: float) -> tuple[float, float]:
+    noise = np.linspace(-0.01, 0.01, 100)
+    return panel_span([interval(d, d + noise) for d in differences])
+
+
+def test_far_difference_does_not_shrink_the_intervals_of_the_others() -> None:
+    low, high = panel_of(0.005, -0.4)
+    assert low > -0.05
+    assert high < 0.05
+
+
+def test_panel_of_like_differences_holds_them_all() -> None:
+    low, high = panel_of(0.02, -0.03, 0.01)
+    assert low <= -0.039
+    assert high >= 0.029
+
+
+def test_panel_of_equal_runs_has_some_width() -> None:
+    assert panel_span([interval(0.0, np.zeros(100))]) == (-1, 1)
+
+
 def test_few_units_are_warned_about(tmp_path: Path) -> None:
     paths = [write_run(tmp_path / name, numbers(1)) for name in ("a", "b")]
     found = compare(methods(a=paths[0], b=paths[1]), groups="subset", num_draws=100, common=False)
     assert found.num_units == 3
     assert "only 3 subsets to draw from: the intervals mean little" in found.notes
+
+
+@pytest.mark.parametrize(("num", "noted"), [(29, True), (30, False)])
+def test_fewer_than_thirty_images_are_noted(tmp_path: Path, num: int, noted: bool) -> None:
+    paths = [write_run(tmp_path / name, numbers(1, num=num)) for name in ("a", "b")]
+    found = compare(methods(a=paths[0], b=paths[1]), groups=None, num_draws=100, common=False)
+    assert any("images to draw from" in note for note in found.notes) is noted
 
 
 def test_measure_that_a_report_lacks_is_named_and_left_out(tmp_path: Path) -> None:

@@ -27,6 +27,16 @@ def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return error
 
 
+@pytest.mark.parametrize("more", [[], ["--common"]])
+def test_same_names_in_other_folders_are_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    first = write_run(tmp_path / "a", numbers(1, num=12))
+    second = write_run(tmp_path / "b", numbers(2, num=12), flat=True)
+    error = failing(capsys, str(first), str(second), *more)
+    assert "12 names are in both, but in other folders ('video0/000' and '000')" in error
+
+
 def test_other_images_are_refused_with_counts_and_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,8 +46,8 @@ def test_only_the_compared_images_are_grouped() -> None:
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ("^(.*)/", r"does not match 1 of 4 ids \('c'\)"),
-        ("(a)|b|c", r"does not match 2 of 4 ids \('b/1'\)"),
+        ("^(.*)/", r"does not match 1 of 4 ids \('c'; an id is"),
+        ("(a)|b|c", r"does not match 2 of 4 ids \('b/1'; an id is"),
         ("a/", "has no group: put the part that names the unit in parentheses"),
         ("(", "neither subset nor class nor a regular expression"),
         ("()", "all 4 images are one unit"),

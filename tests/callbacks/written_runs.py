@@ -24,16 +24,18 @@ def write_run(
     curves: Sequence[str] = ("f", "e"),
     size: tuple[int, int] = (4, 6),
     areas: Sequence[float] | None = None,
+    flat: bool = False,
 ) -> Path:
     folder = run / "report"
     folder.mkdir(parents=True)
-    ids = [f"video{place // 4}/{place:03d}" for place in range(len(scores))]
+    names = [f"{place:03d}" for place in range(len(scores))]
+    ids = names if flat else [f"video{place // 4}/{name}" for place, name in enumerate(names)]
     with (folder / "per_image.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         shape = ["holes"] if areas is None else ["holes", "area_share"]
         writer.writerow(["id", "subset", "class_name", "height", "width", *columns, *shape])
         for place, (id, score) in enumerate(zip(ids, scores, strict=True)):
-            row = [id, id.split("/")[0], "", *size, *([score] * len(columns)), 7]
+            row = [id, id.rpartition("/")[0], "", *size, *([score] * len(columns)), 7]
             writer.writerow(row if areas is None else [*row, areas[place]])
     curve = np.sin(np.linspace(0.1, 3, 256))
     drawn = dict.fromkeys(curves, scores[:, None] * curve)
