@@ -140,7 +140,7 @@ def test_labels_and_several_classes_are_refused(loss: Function) -> None:
 @settings(max_examples=50, deadline=None)
 def test_constant_maps_have_closed_forms(p: float, t: float, m: float) -> None:
     area = 12
-    p_map, target, weight = (torch.full((1, 1, 3, 4), x).double() for x in (p, t, m))
+    p_map, target, weight = (torch.full((1, 1, 3, 4), x, dtype=torch.float64) for x in (p, t, m))
     logits = torch.logit(p_map)
     both, union = p * t, p + t - p * t
     entropy = -(target * p_map.log() + (1 - target) * (1 - p_map).log()).mean().item()
