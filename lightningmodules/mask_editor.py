@@ -43,6 +43,9 @@ class Weights:
     diversity: float = 0.2
 
 
+_WEIGHTS = Weights()
+
+
 class MaskEditor(LightningModule):
     """A generator edits masks, a discriminator compares them with real ones.
 
@@ -76,7 +79,7 @@ class MaskEditor(LightningModule):
         optimizer: OptimizerCallable,
         discriminator_optimizer: OptimizerCallable,
         *,
-        weights: Weights = Weights(),
+        weights: Weights = _WEIGHTS,
         strengths: tuple[float, float] = (0.05, 0.4),
         num_points: int = 96,
         seed: int = 0,
