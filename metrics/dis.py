@@ -1,7 +1,7 @@
 """The metrics of dichotomous image segmentation as one torchmetrics class."""
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -32,6 +32,15 @@ class DISMetrics(Metric):
 
     Raises:
         ValueError: If a key is unknown, or num_threads below 1.
+
+    Example:
+        >>> truths = torch.zeros(2, 64, 64, dtype=torch.uint8)
+        >>> truths[:, 16:48, 16:48] = 255
+        >>> metrics = DISMetrics()
+        >>> metrics.update(truths, truths)
+        >>> numbers = metrics.compute()
+        >>> float(numbers["mae"]), round(float(numbers["max_f"]), 6)
+        (0.0, 1.0)
     """
 
     full_state_update = False
@@ -74,19 +83,24 @@ class DISMetrics(Metric):
         self.latest = []
 
     def update(
-        self, maps: list[Tensor], truths: list[Tensor], weights: list[Tensor | None]
+        self,
+        maps: Sequence[Tensor] | Tensor,
+        truths: Sequence[Tensor] | Tensor,
+        weights: Sequence[Tensor | None] | Tensor | None = None,
     ) -> None:
         """Score the images of a batch, each at the size of its own truth.
 
         Args:
-            maps: ``(h, w)`` uint8 each.
-            truths: ``(h, w)`` uint8 each, foreground above 128.
-            weights: ``(h, w)`` uint8 each, 0 ignored; None where every pixel counts.
+            maps: ``(h, w)`` uint8 each, or all as ``(B, h, w)``.
+            truths: ``(h, w)`` uint8 each, or ``(B, h, w)``; foreground above 128.
+            weights: ``(h, w)`` uint8 each, 0 ignored, or None where every pixel of an image
+                counts. None: every pixel of every image counts.
 
         Raises:
             ValueError: If the lists differ in length, or a map and its truth in size.
         """
-        triples = list(zip(maps, truths, weights, strict=True))
+        given = [None] * len(maps) if weights is None else weights
+        triples = list(zip(maps, truths, given, strict=True))
         # threads, since the compiled loops release the interpreter
         with ThreadPoolExecutor(self.num_threads or _cores()) as pool:
             self.latest = list(pool.map(self._score, triples))

@@ -66,7 +66,7 @@ class Evaluated:
 def image_scores(
     prediction: Tensor,
     truth: Tensor,
-    weight: Tensor | None,
+    weight: Tensor | None = None,
     *,
     measures: Set[str] = ALL_MEASURES,
     thinner: Thinner = skeleton,
@@ -86,8 +86,9 @@ def image_scores(
         ValueError: If sizes or dtypes do not fit.
 
     Example:
+        >>> import torch
         >>> truth = torch.tensor([[0, 255]], dtype=torch.uint8)
-        >>> image_scores(truth, truth, None).values["mae"]
+        >>> image_scores(truth, truth).values["mae"]
         0.0
     """
     scored = without_ignored(prediction, truth, weight)

@@ -170,3 +170,12 @@ def test_two_processes_give_the_digits_of_one_even_when_uneven(tmp_path: Path) -
         for indices in (range(7), range(3))
     ]
     assert printed == [alone, alone]
+
+
+def test_a_batch_may_be_one_tensor_and_weights_may_be_left_out() -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps, truths = torch.randint(256, (2, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    short, long = DISMetrics(), DISMetrics()
+    short.update(maps, truths)
+    long.update(list(maps), list(truths), [None] * 3)
+    assert short.compute() == long.compute()
