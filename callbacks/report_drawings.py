@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from callbacks.report_content import Content
 from callbacks.report_histograms import histogram, spread_measures
 from callbacks.report_plots import DARK, LIGHT, e_plot, f_plot, precision_recall_plot
-from callbacks.report_shape_plot import shape_plot
+from callbacks.report_shape_plot import common_span, shape_plot
 from callbacks.report_shapes import relations, summary
 
 
@@ -45,6 +45,7 @@ def draw_plots(content: Content) -> Plots:
         ("e_curve", "E over the threshold", e_plot),
     )
     found = relations(content.rows)
+    span = common_span(found) if found else (0.0, 1.0)
     return Plots(
         curves=[
             Plot(name=name, text=text, light=draw(content, LIGHT), dark=draw(content, DARK))
@@ -63,8 +64,8 @@ def draw_plots(content: Content) -> Plots:
             Plot(
                 name=f"mean_f_by_{relation.aspect.key}",
                 text=f"mean F over {relation.aspect.title}",
-                light=shape_plot(relation, LIGHT),
-                dark=shape_plot(relation, DARK),
+                light=shape_plot(relation, LIGHT, span),
+                dark=shape_plot(relation, DARK, span),
             )
             for relation in found
         ],

@@ -39,7 +39,7 @@ def histogram(content: Content, measure: Measure, theme: Theme) -> bytes:
         _scale_clicks(axes, edges)
         axes.set_xlim(edges[0], edges[-1])
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         # the perfect value is in sight: 1, or 0 of an error
         best = 1.0 if measure.higher_is_better else 0.0
         axes.set_xlim(min(edges[0], best), max(edges[-1], best))

@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from callbacks.beside import ALL
+from callbacks.compare_units import FEW_UNITS
 from callbacks.page_template import page_template
 from callbacks.published import TE_SUBSETS, TE_UNION, PublishedTable, differing_subsets
 from callbacks.report_content import Content
 from callbacks.report_definitions import DEFINITIONS, USERS_OF_VARIANTS
 from callbacks.report_drawings import Plots
+from callbacks.report_intervals import headline_intervals
 from callbacks.report_measures import further, literature, number
 from datamodules.problems import ProblemKind
-from metrics.measures import MEASURES, VARIANTS
+from metrics.measures import MEASURES, VARIANTS, Measure
 
 MAX_PROBLEMS = 50
 """Findings listed one by one; all of them are counted."""
@@ -35,8 +37,12 @@ def page(content: Content, plots: Plots) -> str:
         own_values=own,
         measures=literature(own[ALL]),
         further=further(own[ALL]),
+        unscored=_unscored(content),
         by_key=by_key,
         number=number,
+        intervals=headline_intervals(content.rows),
+        ends=_ends,
+        few_images=len(content.rows) < FEW_UNITS,
         best=_best([contender.values[ALL] for contender in content.contenders]),
         beaten_by=_beaten_by(content),
         footnotes=_footnotes(content.published),
@@ -76,6 +82,21 @@ def _best(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
         for measure, values in columns.items()
         if len(values) > 1
     }
+
+
+def _ends(measure: Measure, interval: tuple[float, float]) -> str:
+    """Return an interval in as few letters as a headline figure has room for."""
+    return "\N{EN DASH}".join(number(measure, end).removeprefix("0") or "0" for end in interval)
+
+
+def _unscored(content: Content) -> list[str]:
+    """Return the titles of the literature's measures that the run has and the priors lack."""
+    own = content.contenders[0].values[ALL]
+    return [
+        measure.title
+        for measure in literature(own)
+        if content.priors and not any(measure.key in p.values() for p in content.priors.values())
+    ]
 
 
 def _beaten_by(content: Content) -> list[str]:

@@ -115,7 +115,8 @@ def panel(theme: Theme, title: str, x: str, y: str, *, width: float = 4.0) -> tu
     FigureCanvasAgg(figure)
     # fixed margins: a layout engine would take ten times as long as the plot
     left = 0.58 / width
-    axes = figure.add_axes((left, 0.15, 0.97 - left, 0.66))
+    bottom = 0.13 if x else 0.075  # room for the tick labels, and for the name if there is one
+    axes = figure.add_axes((left, bottom, 0.97 - left, 0.81 - bottom))
     axes.set_facecolor(theme.background)
     figure.text(0.02, 0.94, title, color=theme.text, fontsize=11, fontweight="bold", va="center")
     axes.set_xlabel(x, color=theme.muted, fontsize=9)

@@ -1,13 +1,23 @@
 """The picture of `callbacks.report_shapes`: mean F of groups of images with like shapes."""
 
+from collections.abc import Sequence
+
 from callbacks.report_plots import Theme, panel, png, subtitle
 from callbacks.report_shapes import Group, Key, Relation
 
+LEAST_SPAN = 0.2
+"""Of the axis of mean F."""
 
-def shape_plot(relation: Relation, theme: Theme) -> bytes:
+
+def shape_plot(relation: Relation, theme: Theme, span: tuple[float, float]) -> bytes:
     """Return a PNG: per group a bar over its middle half, a line at its median, a dot at its mean.
 
     Whoever has no time looks whether the dots rise or fall.
+
+    Args:
+        relation: What is drawn.
+        theme: Colours.
+        span: Of mean F, see `common_span`.
     """
     title = relation.aspect.title
     figure, axes = panel(
@@ -23,12 +33,28 @@ def shape_plot(relation: Relation, theme: Theme) -> bytes:
         range(len(means)),
         [f"{_range(g, relation.aspect.key)}\nn = {g.num_images:,}" for g in relation.groups],
     )
-    lows = [group.quartiles[0] for group in relation.groups] + means
-    axes.set(ylim=(0 if min(lows) < 0.5 else 0.4, 1.02), xlim=(-0.5, len(means) - 0.5))
+    axes.set(ylim=span, xlim=(-0.5, len(means) - 0.5))
     axes.grid(visible=False, axis="x")
-    axes.set_position((0.11, 0.215, 0.86, 0.595))  # two lines of tick labels
+    axes.set_position((0.11, 0.19, 0.86, 0.62))  # two lines of tick labels
     subtitle(figure, theme, f"rank correlation {relation.rank_correlation:+.2f}")
     return png(figure)
+
+
+def common_span(relations: Sequence[Relation]) -> tuple[float, float]:
+    """Return the part of the axis of mean F that holds all groups of at least one relation.
+
+    The same for all plots, so that they compare, and at least `LEAST_SPAN`, so that differences
+    that mean nothing look like nothing.
+    """
+    groups = [group for relation in relations for group in relation.groups]
+    low = min(min(group.quartiles[0], group.mean) for group in groups)
+    high = max(max(group.quartiles[2], group.mean) for group in groups)
+    missing = max(0.0, LEAST_SPAN - (high - low)) / 2
+    margin = missing + 0.06 * (high - low)
+    # what would reach beyond 0 or 1 is added at the other end
+    above, below = max(0.0, high + margin - 1), max(0.0, margin - low)
+    bottom, top = low - margin - above, high + margin + below
+    return max(0.0, bottom), min(1.0, top) + 0.01
 
 
 def _range(group: Group, key: Key) -> str:

@@ -38,8 +38,16 @@ def test_the_page_loads_nothing_and_runs_no_script(finished: tuple[Path, Guess])
     page = (finished[0] / "index.html").read_text()
     sources = re.findall(r"(?:src|srcset|href)\s*=\s*\"([^\"]{0,20})", page)
     assert sources
-    assert all(source.startswith("data:image/") for source in sources)
+    assert all(source.startswith(("data:image/", "#")) for source in sources)
     assert not re.search(r"<script|<link|@import|url\(", page)
+
+
+def test_every_line_of_the_contents_leads_to_a_section(finished: tuple[Path, Guess]) -> None:
+    page = (finished[0] / "index.html").read_text()
+    listed = re.findall(r'href="#([^"]+)"', page)
+    assert listed == re.findall(r'<h2 id="([^"]+)"', page)
+    assert listed[0] == "result"
+    assert listed.index("examples") < listed.index("curves")
 
 
 def test_the_page_escapes_ids_and_shows_findings(finished: tuple[Path, Guess]) -> None:
