@@ -13,6 +13,7 @@ from datamodules.batch import Batch
 from datamodules.cores import own_cores
 from datamodules.prediction_check import check_predictions
 from datamodules.prediction_files import ScoredFiles, find_predictions
+from datamodules.prediction_kinds import doubtful_predictions
 from datamodules.prediction_views import PredictionViews, ReadAhead
 from datamodules.problems import DatasetError, Problem, ProblemKind, format_problems
 
@@ -174,11 +175,14 @@ class PredictionFolder(LightningDataModule):
             raise DatasetError(f"no prediction in {self.predictions} can be read")
         resized = [p for p in problems if p.kind is ProblemKind.SIZE_MISMATCH]
         self._note(left_out, resized, num_left=len(files), num_unmatched=found.num_unmatched)
+        doubtful = doubtful_predictions(files)
+        for kind, first in {problem.kind: problem for problem in reversed(doubtful)}.items():
+            print(f"{kind}: {first.path}: {first.message}: {first.cure}")  # noqa: T201 - for the user
         bad_photos = [unreadable[f.image] for f in found.files if f.image in unreadable]
         return _Checked(
             files=files,
             left_out=left_out,
-            problems=[*left_out, *resized, *found.without_photo, *bad_photos],
+            problems=[*doubtful, *left_out, *resized, *found.without_photo, *bad_photos],
             has_photos=any(f.image is not None for f in found.files),
         )
 

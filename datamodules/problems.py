@@ -12,6 +12,8 @@ class ProblemKind(StrEnum):
     MISSING_PARTNER = "missing partner"
     UNREADABLE = "unreadable file"
     SIZE_MISMATCH = "size mismatch"
+    SWAPPED = "predictions and masks swapped?"
+    COLOURED = "coloured prediction"
     EMPTY_MASK = "empty mask"
     DUPLICATE_ID = "duplicate id"
     SAME_PHOTO = "same photo in two splits"
