@@ -90,13 +90,9 @@ def _ends(measure: Measure, interval: tuple[float, float]) -> str:
 
 
 def _unscored(content: Content) -> list[str]:
-    """Return the titles of the literature's measures that the run has and the priors lack."""
-    own = content.contenders[0].values[ALL]
-    return [
-        measure.title
-        for measure in literature(own)
-        if content.priors and not any(measure.key in p.values() for p in content.priors.values())
-    ]
+    """Return the titles of the literature's measures that the run alone has a number of."""
+    own, *others = (contender.values[ALL] for contender in content.contenders)
+    return [m.title for m in literature(own) if not any(m.key in values for values in others)]
 
 
 def _beaten_by(content: Content) -> list[str]:

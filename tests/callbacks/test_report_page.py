@@ -50,6 +50,15 @@ def test_every_line_of_the_contents_leads_to_a_section(finished: tuple[Path, Gue
     assert listed.index("examples") < listed.index("curves")
 
 
+def test_headline_numbers_have_an_interval_and_columns_without_a_best_a_reason(
+    finished: tuple[Path, Guess],
+) -> None:
+    page = (finished[0] / "index.html").read_text()
+    assert page.count('class="interval"') == 6
+    assert "the ends themselves mean little" in page
+    assert "compare in weighted F and HCE." in page
+
+
 def test_the_page_escapes_ids_and_shows_findings(finished: tuple[Path, Guess]) -> None:
     page = (finished[0] / "index.html").read_text()
     for text in ("TE2/&lt;i&gt;&amp;", "TE1/3#Chair#7", "x&amp;y", "nothing above 128"):
