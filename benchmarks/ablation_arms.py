@@ -6,7 +6,7 @@ of synthesis, which a network could use as a shortcut, are covered in all of the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Recipe = dict[str, object]
 
@@ -83,15 +83,22 @@ class Arm:
         paste: What the copy-paste of the real slots is; None for none.
         share: Of all slots that `own` takes.
         real_only: Last part of training without any synthesis, copy-paste included.
+        pool: Pairs of `own` are made once, so many times the real count; None makes them on the
+            fly.
     """
 
     own: Recipe | None = None
     paste: Recipe | None = None
     share: float = SYNTHETIC
     real_only: float = REAL_ONLY
+    pool: float | None = None
 
-    def mixture(self) -> Recipe | None:
-        """Return the mixture; None where every pair is real."""
+    def mixture(self, pool: str | None = None) -> Recipe | None:
+        """Return the mixture; None where every pair is real.
+
+        Args:
+            pool: Folder of the pairs that were made once.
+        """
         weights = [
             (self.own, self.share if self.own else 0.0),
             (self.paste, PASTED * (1 - (self.share if self.own else 0.0))),
@@ -104,9 +111,14 @@ class Arm:
         if not members:
             return None
         total = sum(weight for synthesis, weight in weights if synthesis is not None)
-        return {
+        mixture: Recipe = {
             "share": recipe("datamodules.mixture_share.Constant", value=total),
             "real_only": self.real_only,
+        }
+        if pool is not None:
+            ready = {"root": pool, "weight": weights[0][1] / weights[1][1]}
+            return mixture | {"synthesis": self.paste, "ready": [ready]}
+        return mixture | {
             "synthesis": recipe("benchmarks.ablation_paste.Either", members=members),
         }
 
@@ -121,6 +133,9 @@ RIGID, NON_RIGID, BOTH = [VIEW], [DIFFEOMORPHISM], [VIEW, DIFFEOMORPHISM]
 STANDARD = "standard"
 BASELINE = "real"
 FILTERED = "mix_filtered"
+FULL = "full"
+POOLS = (0.83, 1.67, 2.5, 3.33)
+"""Pairs over real photos: 2,500 to 10,000 on 3,000 in the paper."""
 ARMS: Mapping[str, Arm] = {
     STANDARD: Arm(),  # no copy-paste
     BASELINE: Arm(paste=PASTE),
@@ -135,6 +150,7 @@ ARMS: Mapping[str, Arm] = {
     "mix_quarter": added(edited(RIGID, NON_RIGID, BOTH), share=0.25),
     "pretrain": added(edited(RIGID, NON_RIGID, BOTH), share=1.0, real_only=0.5),
 }
+POOL_ARMS = {f"pool_{times:g}": replace(ARMS["mix"], pool=times) for times in POOLS}
 FIRST_ARMS = (
     BASELINE,
     "mix",
@@ -157,13 +173,22 @@ def editor(weights: str) -> Recipe:
     return recipe("generation.edits.adversarial.AdversarialEdit", net=net)
 
 
-def editor_arms(weights: str) -> dict[str, Arm]:
-    """Return the arms of a trained editor: alone, and in the place of the diffeomorphism."""
-    edit = editor(weights)
-    return {
-        "editor": added(edited([edit])),
-        "mix_editor": added(edited(RIGID, [edit], [VIEW, edit])),
-    }
+def editor_arms(editors: Mapping[str, str]) -> dict[str, Arm]:
+    """Return the arms of trained editors.
+
+    Args:
+        editors: Name -> path of the safetensors. The one called ``full`` is tried alone and in the
+            place of the diffeomorphism, the others, trained with fewer terms, alone.
+    """
+    arms: dict[str, Arm] = {}
+    for name, weights in editors.items():
+        edit = editor(weights)
+        if name == FULL:
+            arms |= {"editor": added(edited([edit]))}
+            arms |= {"mix_editor": added(edited(RIGID, [edit], [VIEW, edit]))}
+        else:
+            arms[f"editor_{name}"] = added(edited([edit]))
+    return arms
 
 
 def filtered(judge: str, size: int) -> Arm:

@@ -1,6 +1,6 @@
 """Do edited pairs help a segmenter? Every arm against real pairs with standard augmentation.
 
-python -m benchmarks.ablation_edits --people FOLDER --davis FOLDER [--editor FILE]
+python -m benchmarks.ablation_edits --people FOLDER --davis FOLDER [--editors NAME=FILE ...]
 python -m benchmarks.ablation_edits --table
 python -m benchmarks.ablation_edits --compare "people 10 %"
 python -m benchmarks.ablation_edits --people FOLDER --davis FOLDER --dry-run
@@ -15,6 +15,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=Path, help="set in the DIS5K layout")
     parser.add_argument("--davis", type=Path, help="frames of DAVIS in the same layout")
-    parser.add_argument("--editor", type=Path, help="safetensors of the trained mask editor")
+    parser.add_argument(
+        "--editors",
+        nargs="+",
+        default=[],
+        metavar="NAME=FILE",
+        help="safetensors of trained mask editors: full=FILE, and those with fewer terms",
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--rows", type=Path, default=ROWS)
     parser.add_argument("--groups", nargs="+", help="of runs; all by default")
@@ -49,28 +56,31 @@ def main() -> None:
         sys.exit(ablation_table.compare_group(options.rows, options.compare, options.work))
     if options.people is None or options.davis is None:
         parser.error("--people and --davis are needed for training")
+    editors = [argument.split("=", 1) for argument in options.editors]
     campaign = Campaign(
         sets={"people": options.people.resolve(), "davis": options.davis.resolve()},
         work=options.work,
         rows=options.rows,
-        editor=None if options.editor is None else options.editor.resolve(),
+        editors={name: Path(file).resolve() for name, file in editors},
         workers=options.workers,
     )
+    runs = plan(list(campaign.editor_arms))
+    if options.groups is not None:
+        runs = [run for run in runs if run.group in options.groups]
     if options.dry_run:
-        rehearse(campaign)
+        rehearse(campaign, runs)
         return
-    for run in plan(campaign.editors):
-        if options.groups is None or run.group in options.groups:
-            finish(campaign, run)
+    for run in runs:
+        finish(campaign, run)
 
 
-def rehearse(campaign: Campaign) -> None:
+def rehearse(campaign: Campaign, runs: Sequence[Run]) -> None:
     """Train each arm for two steps and test the first one, in a temporary folder."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         small = replace(campaign, work=work, rows=work / "rows.jsonl", steps=2, size=64, workers=0)
         arms: dict[str, Run] = {}
-        for run in plan(campaign.editors):
+        for run in runs:
             if run.group != "lr":
                 # scoring at the photos' own size takes most of the time: once is enough
                 tested_on = () if arms else run.tested_on

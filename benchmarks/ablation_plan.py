@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.ablation_arms import BASELINE, FILTERED, FIRST_ARMS, STANDARD
+from benchmarks.ablation_arms import BASELINE, FILTERED, FIRST_ARMS, POOL_ARMS, STANDARD
 from benchmarks.ablation_data import NUM_FOLDS
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -50,9 +50,11 @@ def plan(editors: Sequence[str]) -> list[Run]:
     """Return all runs, what counts most first; seed by seed, so that arms are comparable early.
 
     Args:
-        editors: Arms that need the trained editor, which there may not be.
+        editors: Arms that need a trained editor, of which there may be none.
     """
-    arms = (*FIRST_ARMS[:4], *editors, *FIRST_ARMS[4:])
+    of_full = [arm for arm in editors if arm in ("editor", "mix_editor")]
+    of_terms = [arm for arm in editors if arm not in of_full]
+    arms = (*FIRST_ARMS[:4], *of_full, *FIRST_ARMS[4:])
     baseline = Run(group="", trained_on="people", percent=10, arm=BASELINE, seed=0)
     runs = [
         replace(baseline, group="lr", seed=LR_SEED, lr=rate, tested_on=())
@@ -77,6 +79,8 @@ def plan(editors: Sequence[str]) -> list[Run]:
         for number in range(NUM_FOLDS)
         for arm in (BASELINE, "mix", "background")
     ]
+    runs += _people("editor's terms", 10, of_terms, ("people",))
+    runs += _people("pools", 100, tuple(POOL_ARMS), ("people",))
     return runs
 
 

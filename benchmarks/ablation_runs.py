@@ -18,6 +18,8 @@ from benchmarks.ablation_arms import (
     ARMS,
     BASELINE,
     FILTERED,
+    FULL,
+    POOL_ARMS,
     Arm,
     editor_arms,
     filtered,
@@ -25,8 +27,10 @@ from benchmarks.ablation_arms import (
 )
 from benchmarks.ablation_data import link_all_as_test, link_fold, link_subset
 from benchmarks.ablation_plan import Run
+from benchmarks.ablation_pool import write_pool
 from benchmarks.ablation_rows import Row
 from callbacks import run_facts
+from datamodules.cache import ResizedCache
 
 CONFIG = ["--config", "configs/dis/unet.yaml", "--config", "configs/trainer/cpu.yaml"]
 
@@ -39,7 +43,7 @@ class Campaign:
         sets: Folders by name.
         work: Where runs and links go.
         rows: The file of finished runs.
-        editor: Weights of the trained mask editor; None leaves its arms out.
+        editors: Name -> weights of a trained mask editor; arms without theirs are left out.
         steps: Optimizer steps of each run.
         size: Height and width of the square that is trained on, in pixels.
         workers: Loader processes.
@@ -48,7 +52,7 @@ class Campaign:
     sets: Mapping[str, Path]
     work: Path
     rows: Path
-    editor: Path | None
+    editors: Mapping[str, Path]
     steps: int = 1000
     size: int = 160
     workers: int = 2
@@ -57,8 +61,7 @@ class Campaign:
         """Return the arm of a run."""
         for judge in self.needs(run):
             return filtered(str(self.folder(judge) / "weights.safetensors"), self.size)
-        editors = {} if self.editor is None else editor_arms(str(self.editor))
-        return {**ARMS, **editors}[run.arm]
+        return {**ARMS, **POOL_ARMS, **self.editor_arms}[run.arm]
 
     def needs(self, run: Run) -> list[Run]:
         """Return the run whose network judges the pairs of this one, if it has a filter."""
@@ -69,9 +72,9 @@ class Campaign:
         return self.work / run.key
 
     @property
-    def editors(self) -> list[str]:
-        """Names of the arms of the trained editor."""
-        return [] if self.editor is None else list(editor_arms(str(self.editor)))
+    def editor_arms(self) -> dict[str, Arm]:
+        """Arms of the trained editors, by name."""
+        return editor_arms({name: str(path) for name, path in self.editors.items()})
 
 
 def linked(campaign: Campaign, run: Run) -> tuple[Path, int]:
@@ -98,7 +101,7 @@ def fit(campaign: Campaign, run: Run, links: Path, lr: float) -> None:
     data: Row = {
         **shared_data(campaign, links),
         "transforms": transforms(campaign.size),
-        "mixture": campaign.arm(run).mixture(),
+        "mixture": campaign.arm(run).mixture(pool_of(campaign, run, links)),
     }
     overlay = campaign.folder(run) / "fit.yaml"
     write_overlay(overlay, data)
@@ -108,6 +111,19 @@ def fit(campaign: Campaign, run: Run, links: Path, lr: float) -> None:
         *("--trainer.val_check_interval", str(max(1, campaign.steps // 5))),
         *("--model.optimizer.lr", f"{lr}", "--ckpt_path", "last"),
     )
+
+
+def pool_of(campaign: Campaign, run: Run, links: Path) -> str | None:
+    """Make the pool of a run, if its arm has one; return its folder."""
+    arm = campaign.arm(run)
+    if arm.pool is None or arm.own is None:
+        return None
+    side = (campaign.size, campaign.size)
+    folder = campaign.work / "pools" / run.key
+    cache = ResizedCache(campaign.work / "cache", side)
+    num = write_pool(links, folder, recipe=arm.own, times=arm.pool, seed=run.seed, cache=cache)
+    print(f"{run.key}: a pool of {num} pairs", flush=True)
+    return str(folder)
 
 
 def test(campaign: Campaign, run: Run, links: Path, name: str) -> Path:
@@ -175,18 +191,20 @@ def described(campaign: Campaign, run: Run, lr: float, num_photos: int) -> Row:
         "steps": campaign.steps,
         "size": campaign.size,
         "lr": lr,
-        "pool": None,  # synthesis on the fly
+        "pool": campaign.arm(run).pool,  # None: synthesis on the fly
         "validation_max_f": validation_score(folder),
         "failures": num_failures(folder),
         "train_seconds": round(timing["seconds"]),
         "data_stall": round(timing["data_stall"], 4),
         "commit": run_facts.commit(),
         "hardware": run_facts.hardware(torch.device("cpu"), 1),
+        "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[2], 1),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
-    if run.arm in campaign.editors and campaign.editor is not None:
-        row["editor"] = hashlib.sha256(campaign.editor.read_bytes()).hexdigest()[:12]
+    if run.arm in campaign.editor_arms:
+        name = run.arm.partition("_")[2] if run.arm.startswith("editor_") else FULL
+        row["editor"] = hashlib.sha256(campaign.editors[name].read_bytes()).hexdigest()[:12]
     return row
 
 
