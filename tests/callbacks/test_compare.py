@@ -30,6 +30,7 @@ def two(tmp_path: Path) -> tuple[str, str]:
     return str(first), str(second)
 
 
+@pytest.mark.slow
 def test_page_and_numbers_are_written(
     two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -276,6 +277,7 @@ def test_common_images_are_compared_on_request(tmp_path: Path) -> None:
     assert expected in found.notes
 
 
+@pytest.mark.slow
 def test_earlier_comparison_is_replaced(two: tuple[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

@@ -75,6 +75,7 @@ def timing(root: Path) -> dict[str, float]:
     return json.loads((root / "timing.json").read_text())  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow  # waits on purpose
 def test_waiting_is_counted_from_the_second_batch_and_validation_is_not(tmp_path: Path) -> None:
     fit(tmp_path, 10)
     found = timing(tmp_path)
@@ -100,6 +101,7 @@ def test_validation_stops_the_clock(tmp_path: Path) -> None:
     assert stall.seconds >= before + 0.02
 
 
+@pytest.mark.slow  # waits on purpose
 def test_continued_run_counts_as_one(tmp_path: Path) -> None:
     fit(tmp_path, 6)
     first = timing(tmp_path)

@@ -14,6 +14,8 @@ from PIL import Image, ImageOps
 
 from train.cli import main
 
+pytestmark = pytest.mark.slow  # whole runs of predict, one after the other
+
 ROOT = Path(__file__).parents[2]
 RUN = """
 trainer:

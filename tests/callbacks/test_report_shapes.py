@@ -58,6 +58,7 @@ def row(place: int, mean_f: float, *, holes: int = 0, width: float = 1.0) -> Row
         max_size=60,
     )
 )
+@pytest.mark.slow
 def test_groups_hold_every_image_once_in_order(pairs: list[tuple[int, float]]) -> None:
     rows = [row(place, f, holes=holes) for place, (holes, f) in enumerate(pairs)]
     found = relations(rows)
@@ -132,6 +133,7 @@ def _holds_all(edges: NDArray[np.float64], values: NDArray[np.float64]) -> None:
     assert np.histogram(values, edges)[0].sum() == len(values)
 
 
+@pytest.mark.slow
 def test_histograms_and_shapes_are_drawn_in_both_themes() -> None:
     plane = torch.zeros(4, 4, dtype=torch.uint8)
     pictures = thumbnails(torch.zeros(3, 0, 0), plane, plane, None)

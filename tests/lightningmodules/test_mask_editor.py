@@ -91,6 +91,7 @@ def editor_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_both_networks_learn_and_every_term_is_logged(editor_set: Path, tmp_path: Path) -> None:
     model = flow_editor()
     before = [parameters(x) for x in (model.net, model.discriminator)]
@@ -114,6 +115,7 @@ def test_weight_of_zero_switches_a_term_off(off: str, editor_set: Path, tmp_path
     assert torch.equal(parameters(model.discriminator), before) == (off == "adversarial")
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_weights_and_another_seed_others(
     editor_set: Path, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_test_writes_the_report_of_the_checkpoint(
     assert (tmp_path / "run" / "config.test.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_second_fit_into_the_same_folder_is_allowed(write_config: WriteConfig) -> None:
     config = write_config()
     main(["fit", "--config", config])
@@ -78,6 +79,7 @@ def test_second_fit_into_the_same_folder_is_allowed(write_config: WriteConfig) -
     assert torch.load(last, weights_only=True)["global_step"] == 7
 
 
+@pytest.mark.slow
 def test_yaml_and_flags_win_over_what_the_checkpoint_remembers(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
@@ -141,6 +143,7 @@ def test_trial_of_a_batch_leaves_trained_weights_alone(
     assert (tmp_path / "run/weights.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_fit_over_a_run_that_stands_says_so(
     write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,6 +154,7 @@ def test_fit_over_a_run_that_stands_says_so(
     assert "--ckpt_path last goes on" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_shipped_predict_takes_model_and_size_from_a_checkpoint_with_a_schedule(
     write_config: WriteConfig, tiny_set: Path, tmp_path: Path
 ) -> None:

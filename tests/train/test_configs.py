@@ -57,6 +57,8 @@ def run_a_batch(*flags: str) -> None:
     main(["fit", *flags, "--trainer.fast_dev_run", "1", "--trainer.enable_progress_bar", "false"])
 
 
+# Some take less than a second, but the fast tests must stay below a minute together.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_runs_a_batch(name: str, tiny_set: Path, tmp_path: Path) -> None:
     has_source = "source" in yaml.safe_load((CONFIGS / name).read_text())["data"]["init_args"]

@@ -55,11 +55,13 @@ def whole_set(
     return score(noisy(tiny_set, folder / "maps"), tiny_set, folder / "run")
 
 
+@pytest.mark.slow
 def test_every_subset_has_the_keys_of_the_field(whole_set: dict[str, dict[str, float]]) -> None:
     assert list(whole_set) == ["all", "DIS-TE1", "DIS-TR", "DIS-VD"]
     assert all(list(scores) == KEYS.split() for scores in whole_set.values())
 
 
+@pytest.mark.slow
 def test_all_is_the_mean_over_images_not_over_subsets(
     whole_set: dict[str, dict[str, float]],
 ) -> None:
@@ -68,6 +70,7 @@ def test_all_is_the_mean_over_images_not_over_subsets(
     assert whole_set["all"]["mae"] == pytest.approx(mean, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_folder_without_photos_is_scored(tiny_set: Path, tmp_path: Path) -> None:
     maps = noisy(tiny_set, tmp_path / "maps") / "DIS-TE1"
     found = score(maps, tiny_set / "DIS-TE1" / "gt", tmp_path / "run")

@@ -45,6 +45,7 @@ def result(out: Path) -> dict[str, dict[str, float]]:
     return content
 
 
+@pytest.mark.slow
 def test_two_folders_are_compared(
     folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

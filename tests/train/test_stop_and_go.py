@@ -94,6 +94,7 @@ def test_run_goes_on_from_the_middle_of_an_accumulation(
     assert len(steps_of(tmp_path / "stopped")) == 12
 
 
+@pytest.mark.slow
 def test_accumulated_batches_give_the_update_of_the_larger_batch(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
