@@ -1,6 +1,5 @@
 """Train and evaluate any network that returns one or several maps of one object."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +13,11 @@ from datamodules.batch import Batch
 from datamodules.seeds import seed_for
 from lightningmodules.losses import Loss
 from lightningmodules.schedules import Schedule
-from lightningmodules.skeleton_cache import SkeletonCache
+from lightningmodules.skeleton_cache import thinner_of
 from metrics.dis import DISMetrics
 from metrics.measures import PIXELWISE
 from metrics.quantise import to_truth_size
 from metrics.scores import Evaluated
-from metrics.skeleton import skeleton
 from networks.outputs import Outputs
 
 
@@ -68,8 +66,7 @@ class DIS(LightningModule):
         self.seed = seed
         # while training, what costs next to nothing; the whole list in the test
         self.val_metrics = DISMetrics(PIXELWISE)
-        thinner = skeleton if skeletons is None else SkeletonCache(Path(skeletons))
-        self.test_metrics = DISMetrics(thinner=thinner)
+        self.test_metrics = DISMetrics(thinner=thinner_of(skeletons))
         if compile:
             self.net.compile()
 

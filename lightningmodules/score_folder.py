@@ -1,16 +1,13 @@
 """Score maps that were predicted elsewhere: a test without a network."""
 
-from pathlib import Path
-
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from datamodules.prediction_views import PredictionBatch
-from lightningmodules.skeleton_cache import SkeletonCache
+from lightningmodules.skeleton_cache import thinner_of
 from metrics.dis import DISMetrics
 from metrics.quantise import resize, to_uint8
 from metrics.scores import Evaluated
-from metrics.skeleton import skeleton
 
 
 class ScoreFolder(LightningModule):
@@ -27,8 +24,7 @@ class ScoreFolder(LightningModule):
         self, *, variants: bool = False, skeletons: str | None = "data/cache/skeletons"
     ) -> None:
         super().__init__()
-        thinner = skeleton if skeletons is None else SkeletonCache(Path(skeletons))
-        self.metrics = DISMetrics(variants=variants, thinner=thinner)
+        self.metrics = DISMetrics(variants=variants, thinner=thinner_of(skeletons))
 
     # Lightning hands whatever a step returns to the callbacks, its annotation says less.
     def test_step(self, batch: PredictionBatch, batch_idx: int) -> Evaluated:  # type: ignore[override]

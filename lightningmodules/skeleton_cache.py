@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.atomic import write_atomically
+from metrics.scores import Thinner
 from metrics.skeleton import skeleton
 
 Mask = NDArray[np.bool_]
@@ -23,6 +24,15 @@ FORMAT = b"skeleton 1"
 """Part of every name; a change of the format or of `metrics.skeleton` needs another."""
 
 COMPRESSION = 1  # the fastest level; higher ones save a tenth of the bytes
+
+
+def thinner_of(folder: str | None) -> Thinner:
+    """Return what gives a truth's skeleton: from a folder that keeps them, or anew each time.
+
+    Args:
+        folder: See `SkeletonCache`. None: nothing is kept.
+    """
+    return skeleton if folder is None else SkeletonCache(Path(folder))
 
 
 class SkeletonCache:

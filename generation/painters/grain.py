@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from generation.hashed_noise import normal
+
 Floats = NDArray[np.float32]
 
 _ROUNDING = 2 / 12  # variance of the difference of two values that were rounded to integers
@@ -74,20 +76,6 @@ def add_noise(picture: Floats, level: Floats, seed: np.uint64) -> None:
     for i in range(height):
         for j in range(width):
             if level[i, j] > 0:
-                noise = level[i, j] * _bell(np.uint64(i * width + j), seed)
+                noise = level[i, j] * np.float32(normal(np.uint64(i * width + j), seed))
                 for c in range(3):
                     picture[i, j, c] += noise
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _bell(spot: np.uint64, seed: np.uint64) -> np.float32:
-    """Nearly normal noise of deviation 1: the sum of four 16-bit numbers hashed by splitmix64."""
-    z = seed + spot * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    low = np.uint64(0xFFFF)
-    total = (z & low) + ((z >> np.uint64(16)) & low)
-    total += ((z >> np.uint64(32)) & low) + (z >> np.uint64(48))
-    # four uniforms on 0..65535: mean 131070, deviation 65536 / sqrt(3)
-    return np.float32((float(total) - 131070.0) / 37837.2)

@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from generation.hashed_noise import normal
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
@@ -72,24 +74,6 @@ def _expose(
             for c in range(3):
                 light = min(255, int(background[i, j, c] * through + color[i, j, c] + 0.5))
                 spot = np.uint64((i * width + j) * 3 + c)
-                value = curve[light, c] + noise * _bell(spot, seed)
+                value = curve[light, c] + noise * normal(spot, seed)
                 result[i, j, c] = int(min(255.0, max(0.0, value + 0.5)))
     return result
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _bell(spot: np.uint64, seed: np.uint64) -> float:
-    """Nearly normal noise of deviation 1 from a counter: the sum of four hashed 16-bit numbers.
-
-    The mixing is splitmix64 (Steele, Lea and Flood, OOPSLA 2014): cheaper than a generator, and
-    each pixel's noise is its own, whatever is drawn elsewhere.
-    """
-    z = seed + spot * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    low = np.uint64(0xFFFF)
-    total = (z & low) + ((z >> np.uint64(16)) & low)
-    total += ((z >> np.uint64(32)) & low) + (z >> np.uint64(48))
-    # four uniforms on 0..65535: mean 131070, deviation 65536 / sqrt(3)
-    return (float(total) - 131070.0) / 37837.2

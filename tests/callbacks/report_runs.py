@@ -1,7 +1,9 @@
 """Tiny test runs for the tests of the report."""
 
 from collections.abc import Set
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 
 import torch
@@ -142,3 +144,12 @@ def run_beside_another(root: Path) -> tuple[Path, Guess]:
     beside = {"the [run] before": str(before)}
     model = run(root / "now", CheckedBlobs(), beside=beside, num_examples=2)
     return root / "now" / "report", model
+
+
+def run_without_check(root: Path) -> tuple[Path, str]:
+    """One image without a subset, over an earlier report; its folder and what was printed."""
+    (root / "report").mkdir()
+    (root / "report" / "stale.png").touch()
+    with redirect_stdout(StringIO()) as printed:
+        run(root, Blobs(("one",)))
+    return root / "report", printed.getvalue()

@@ -4,9 +4,7 @@ import csv
 import json
 import subprocess
 import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,14 @@ from callbacks.compare_runs import read_report
 from metrics.measures import MEASURES, OF_THE_SET, PIXELWISE
 from metrics.scores import image_scores
 from metrics.shape import shape_of
-from tests.callbacks.report_runs import IDS, Blobs, Guess, run, run_beside_another
+from tests.callbacks.report_runs import (
+    IDS,
+    Blobs,
+    Guess,
+    run,
+    run_beside_another,
+    run_without_check,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
 
@@ -158,12 +163,7 @@ def test_rows_are_sorted_and_hold_one_image_each(finished: tuple[Path, Guess]) -
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    root = tmp_path_factory.mktemp("plain")
-    (root / "report").mkdir()
-    (root / "report" / "stale.png").touch()
-    with redirect_stdout(StringIO()) as printed:
-        run(root, Blobs(("one",)))
-    return root / "report", printed.getvalue()
+    return run_without_check(tmp_path_factory.mktemp("plain"))
 
 
 def test_a_data_module_without_a_check_still_gets_a_report(plain: tuple[Path, str]) -> None:

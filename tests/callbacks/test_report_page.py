@@ -1,19 +1,17 @@
 """What a person sees of a report."""
 
 import re
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from tests.callbacks.report_runs import (
-    Blobs,
     Guess,
     IncompleteBlobs,
     MasksAlone,
     run,
     run_beside_another,
+    run_without_check,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
@@ -26,12 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Guess]:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    root = tmp_path_factory.mktemp("plain")
-    (root / "report").mkdir()
-    (root / "report" / "stale.png").touch()
-    with redirect_stdout(StringIO()) as printed:
-        run(root, Blobs(("one",)))
-    return root / "report", printed.getvalue()
+    return run_without_check(tmp_path_factory.mktemp("plain"))
 
 
 def test_the_page_loads_nothing_and_runs_no_script(finished: tuple[Path, Guess]) -> None:
