@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 Recipe = dict[str, object]
 
+UNET: Recipe = {"encoder_name": "tu-regnetx_002", "decoder_channels": [128, 64, 32, 16, 16]}
+"""A step of 8 at 160 px takes .4 of the time of a ResNet-18 with the decoder's own widths."""
 PASTED = 0.25
 """Share of the real slots that are copy-paste."""
 SYNTHETIC = 0.5
@@ -151,15 +153,7 @@ ARMS: Mapping[str, Arm] = {
     "pretrain": added(edited(RIGID, NON_RIGID, BOTH), share=1.0, real_only=0.5),
 }
 POOL_ARMS = {f"pool_{times:g}": replace(ARMS["mix"], pool=times) for times in POOLS}
-FIRST_ARMS = (
-    BASELINE,
-    "mix",
-    "rigid",
-    "non_rigid",
-    "background",
-    STANDARD,
-    "paste_on_clean",
-)
+FIRST_ARMS = (BASELINE, "mix", "rigid", "non_rigid", "background")
 """Of the first question, most wanted first."""
 
 
@@ -198,12 +192,7 @@ def filtered(judge: str, size: int) -> Arm:
         judge: Path of the weights of the baseline that was trained on the same photos.
         size: Height and width that it was trained at, in pixels.
     """
-    unet = recipe(
-        "segmentation_models_pytorch.Unet",
-        encoder_name="resnet18",
-        encoder_weights=None,
-        classes=1,
-    )
+    unet = recipe("segmentation_models_pytorch.Unet", **UNET, encoder_weights=None, classes=1)
     net = recipe(
         "networks.adapter.ImageInput",
         net=unet,

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 
 from datamodules.seeds import seed_for
 
@@ -82,7 +83,20 @@ def _stems(split: Path) -> list[str]:
 
 
 def _link(folder: Path, splits: Mapping[str, Sequence[tuple[Path, str]]]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        return  # complete: it got its name when it was
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    _link_all(part, splits)
+    try:
+        part.rename(folder)
+    except OSError:  # another process was first
+        shutil.rmtree(part)
+        if not folder.is_dir():
+            raise
+
+
+def _link_all(folder: Path, splits: Mapping[str, Sequence[tuple[Path, str]]]) -> None:
     for split, pairs in splits.items():
         for kind in ("im", "gt"):
             place = folder / split / kind

@@ -7,8 +7,9 @@ python -m benchmarks.ablation_edits --people FOLDER --davis FOLDER --dry-run
 
 A finished run is a line of ``benchmarks/results/ablation_edits.jsonl`` and a small file of
 per-image values beside it; a run whose line stands is not made again, one that was stopped goes on
-from its last checkpoint in ``runs/ablation``. ``--dry-run`` trains every arm for two steps at 64 px
-and leaves no line.
+from its last checkpoint in ``runs/ablation``. Any number of processes may be started with the same
+arguments, one for each core: each takes the next run that no other has. ``--dry-run`` trains every
+arm for two steps at 64 px and leaves no line.
 """
 
 import argparse
@@ -18,10 +19,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 from benchmarks import ablation_table
 from benchmarks.ablation_arms import BASELINE
+from benchmarks.ablation_claims import claimed
 from benchmarks.ablation_plan import LEARNING_RATES, Run, plan
 from benchmarks.ablation_rows import Row, append_row, group_scores, keep, kept_file, read_rows
 from benchmarks.ablation_runs import Campaign, clear, described, fit, is_trained, linked, test
@@ -44,7 +47,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--rows", type=Path, default=ROWS)
     parser.add_argument("--groups", nargs="+", help="of runs; all by default")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=0, help="loader processes of each run")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--table", action="store_true", help="show the rows that are there")
     parser.add_argument("--compare", metavar="GROUP", help="paired intervals of a group")
@@ -70,8 +73,20 @@ def main() -> None:
     if options.dry_run:
         rehearse(campaign, runs)
         return
-    for run in runs:
-        finish(campaign, run)
+    for _, group in groupby(runs, key=lambda run: run.group):
+        share(campaign, list(group))
+
+
+def share(campaign: Campaign, runs: Sequence[Run]) -> None:
+    """Finish runs together with other processes; return when all are finished.
+
+    Later groups build on what earlier ones found: the learning rate, the judge of a filter.
+    """
+    for waits in (False, True):
+        for run in runs:
+            with claimed(campaign.work, run.key, waits=waits) as is_ours:
+                if is_ours:
+                    finish(campaign, run)
 
 
 def rehearse(campaign: Campaign, runs: Sequence[Run]) -> None:
@@ -110,7 +125,8 @@ def finish(campaign: Campaign, run: Run) -> None:
             report = test(campaign, run, links, name)
             keep(report, kept_file(campaign.rows, run.key, name))
             row["scores"] = group_scores(report)
-        append_row(campaign.rows, row)
+        with claimed(campaign.work, "rows", waits=True):
+            append_row(campaign.rows, row)
     clear(campaign.folder(run), keeps_weights=run.arm == BASELINE)
 
 

@@ -7,10 +7,10 @@ from benchmarks.ablation_arms import BASELINE, FILTERED, FIRST_ARMS, POOL_ARMS, 
 from benchmarks.ablation_data import NUM_FOLDS
 
 SEEDS = (0, 1, 2, 3, 4)
-LEARNING_RATES = (0.0005, 0.001, 0.002, 0.004)
+LEARNING_RATES = (0.001, 0.003)
 LR_SEED = 9
 """Its subset is that of no run which is reported."""
-WHY_ARMS = ("mix_own_background", "mix_unpainted", "mix_quarter")
+WHY_ARMS = ("mix_quarter", "mix_own_background", "mix_unpainted", STANDARD, "paste_on_clean")
 """Where it does not help: which part is to blame."""
 
 
@@ -52,9 +52,8 @@ def plan(editors: Sequence[str]) -> list[Run]:
     Args:
         editors: Arms that need a trained editor, of which there may be none.
     """
-    of_full = [arm for arm in editors if arm in ("editor", "mix_editor")]
-    of_terms = [arm for arm in editors if arm not in of_full]
-    arms = (*FIRST_ARMS[:4], *of_full, *FIRST_ARMS[4:])
+    of_full = [arm for arm in editors if arm == "editor"]
+    arms = (*FIRST_ARMS, *of_full)
     baseline = Run(group="", trained_on="people", percent=10, arm=BASELINE, seed=0)
     runs = [
         replace(baseline, group="lr", seed=LR_SEED, lr=rate, tested_on=())
@@ -63,7 +62,7 @@ def plan(editors: Sequence[str]) -> list[Run]:
     runs += _people("people 10 %", 10, arms, ("people",))
     runs += _people("people 100 %", 100, arms, ("people", "davis"))
     runs += _people("order and filter", 10, ("pretrain", FILTERED), ("people",))
-    runs += _people("people 20 %", 20, (STANDARD,), ("people",))
+    runs += _people("people 20 %", 20, (STANDARD, BASELINE), ("people",))
     runs += _people("why", 10, WHY_ARMS, ("people",))
     runs += [
         Run(
@@ -79,6 +78,7 @@ def plan(editors: Sequence[str]) -> list[Run]:
         for number in range(NUM_FOLDS)
         for arm in (BASELINE, "mix", "background")
     ]
+    of_terms = [arm for arm in editors if arm not in of_full]
     runs += _people("editor's terms", 10, of_terms, ("people",))
     runs += _people("pools", 100, tuple(POOL_ARMS), ("people",))
     return runs

@@ -20,6 +20,7 @@ from benchmarks.ablation_arms import (
     FILTERED,
     FULL,
     POOL_ARMS,
+    UNET,
     Arm,
     editor_arms,
     filtered,
@@ -53,9 +54,9 @@ class Campaign:
     work: Path
     rows: Path
     editors: Mapping[str, Path]
-    steps: int = 1000
-    size: int = 160
-    workers: int = 2
+    steps: int = 800
+    size: int = 128
+    workers: int = 0
 
     def arm(self, run: Run) -> Arm:
         """Return the arm of a run."""
@@ -164,9 +165,11 @@ def shared_flags(run: Run, folder: Path) -> list[str]:
 
 
 def write_overlay(path: Path, data: Row) -> None:
-    """Write a configuration of the data."""
+    """Write a configuration of the network and the data."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = json.loads(json.dumps({"data": {"init_args": data}}))  # YAML has no tuples
+    net = {"init_args": {"net": {"init_args": UNET}}}
+    overlay = {"model": {"init_args": {"net": net}}, "data": {"init_args": data}}
+    plain = json.loads(json.dumps(overlay))  # YAML has no tuples
     path.write_text(yaml.safe_dump(plain))
 
 
@@ -190,6 +193,7 @@ def described(campaign: Campaign, run: Run, lr: float, num_photos: int) -> Row:
         "seed": run.seed,
         "steps": campaign.steps,
         "size": campaign.size,
+        "encoder": UNET["encoder_name"],
         "lr": lr,
         "pool": campaign.arm(run).pool,  # None: synthesis on the fly
         "validation_max_f": validation_score(folder),
