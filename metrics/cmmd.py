@@ -45,8 +45,13 @@ def cmmd(real: Tensor, generated: Tensor, *, unbiased: bool = False) -> float:
     Raises:
         ValueError: If a set is too small or the dimensions differ.
     """
-    x, y = _unit(real), _unit(generated)
+    x, y = unit(real), unit(generated)
     return SCALE * squared_mmd(x, y, gaussian_kernel, unbiased=unbiased)
+
+
+def unit(features: Tensor) -> Tensor:
+    """Return ``(N, D)`` float64 features of length 1; those of zeros stay as they are."""
+    return F.normalize(features.double())
 
 
 class CMMD(FeatureSets):
@@ -55,15 +60,11 @@ class CMMD(FeatureSets):
     def compare(self, real: Tensor, generated: Tensor, generator: torch.Generator) -> SetComparison:
         """Compare ``(N, D)`` with ``(M, D)`` float32."""
         return compare_sets(
-            _unit(real),
-            _unit(generated),
+            unit(real),
+            unit(generated),
             gaussian_kernel,
             unbiased=False,
             scale=SCALE,
             num_draws=self.num_draws,
             generator=generator,
         )
-
-
-def _unit(features: Tensor) -> Tensor:
-    return F.normalize(features.double())

@@ -40,7 +40,7 @@ def squared_mmd(x: Tensor, y: Tensor, kernel: Kernel, *, unbiased: bool) -> floa
     Raises:
         ValueError: If a set is too small or the dimensions differ.
     """
-    _require_sets(x, y)
+    require_sets(x, y)
     is_x = torch.arange(len(x) + len(y), device=x.device) < len(x)
     pairs = squared_mmds(torch.cat([x, y]), kernel, first=is_x, second=~is_x, unbiased=unbiased)
     return float(pairs[0])
@@ -78,6 +78,19 @@ def squared_mmds(
     ).cpu()
 
 
+def require_sets(x: Tensor, y: Tensor) -> None:
+    """Require two sets of features of one dimension.
+
+    Raises:
+        ValueError: If a tensor is no ``(n, D)`` or the dimensions differ.
+    """
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"features must be (N, D) and (M, D) of one extractor, got {tuple(x.shape)} and "
+            f"{tuple(y.shape)}"
+        )
+
+
 def _kernel_sums(
     features: Tensor, kernel: Kernel, a: Tensor, b: Tensor, with_self_pairs: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,11 +120,3 @@ def _kernel_sums(
         if not with_self_pairs:
             within -= similarities.diagonal() @ left
     return within[:num_pairs], within[num_pairs:], between
-
-
-def _require_sets(x: Tensor, y: Tensor) -> None:
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(
-            f"features must be (N, D) and (M, D) of one extractor, got {tuple(x.shape)} and "
-            f"{tuple(y.shape)}"
-        )

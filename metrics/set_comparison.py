@@ -5,12 +5,20 @@ and the unbiased one scatters around it. A number of a generated set is read aga
 one and the same number of images.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from metrics.mmd import Kernel, squared_mmds
+
+
+class Statistic(Protocol):
+    """What is measured of two sets, one number or several."""
+
+    def __call__(self, real: Tensor, generated: Tensor, /) -> Mapping[str, float]:
+        """Return finite numbers, the same names for any sets."""
 
 
 class SetComparison(NamedTuple):
@@ -66,18 +74,43 @@ def compare_sets(
         second=second.to(real.device),
         unbiased=unbiased,
     )
-    floor, matched = distances[1:].chunk(2)
-    return SetComparison(
-        value=distances[0],
-        matched_mean=matched.mean(),
-        matched_std=matched.std(),
-        floor_mean=floor.mean(),
-        floor_std=floor.std(),
-        num_real=len(real),
-        num_generated=len(generated),
-        size=common_size(len(real), len(generated)),
-        num_draws=num_draws,
-    )
+    return _summary(distances, num_draws, (len(real), len(generated)))
+
+
+def compare_by(
+    real: Tensor,
+    generated: Tensor,
+    statistic: Statistic,
+    *,
+    num_draws: int,
+    generator: torch.Generator,
+) -> dict[str, SetComparison]:
+    """Compare two sets by any statistics, beside the floor of the real set.
+
+    Args:
+        real: ``(N, ...)``, N at least 4.
+        generated: ``(M, ...)``, M at least 2.
+        statistic: Takes the real set first; of the floor, it takes two subsets of that set.
+        num_draws: Of subsets, at least 2.
+        generator: On the CPU, draws the subsets; the same ones for a generator of one seed.
+
+    Raises:
+        ValueError: If there are too few images or draws.
+    """
+    first, second = _pairs(len(real), len(generated), num_draws, generator)
+    both = torch.cat([real, generated])
+    found = [
+        statistic(both[a.to(both.device)], both[b.to(both.device)])
+        for a, b in zip(first, second, strict=True)
+    ]
+    return {
+        name: _summary(
+            torch.tensor([values[name] for values in found], dtype=torch.float64),
+            num_draws,
+            (len(real), len(generated)),
+        )
+        for name in found[0]
+    }
 
 
 def common_size(num_real: int, num_generated: int) -> int:
@@ -103,6 +136,22 @@ def random_subset(num: int, size: int, generator: torch.Generator) -> Tensor:
         generator: On the CPU.
     """
     return torch.randperm(num, generator=generator)[:size]
+
+
+def _summary(distances: Tensor, num_draws: int, num: tuple[int, int]) -> SetComparison:
+    """Put together ``(1 + 2 R,)`` float64 in the order of `_pairs`; `num` real and generated."""
+    floor, matched = distances[1:].chunk(2)
+    return SetComparison(
+        value=distances[0],
+        matched_mean=matched.mean(),
+        matched_std=matched.std(),
+        floor_mean=floor.mean(),
+        floor_std=floor.std(),
+        num_real=num[0],
+        num_generated=num[1],
+        size=common_size(*num),
+        num_draws=num_draws,
+    )
 
 
 def _pairs(
