@@ -134,7 +134,7 @@ class DIS5K(SegmentationDataModule):
         """
         if self.source is not None:
             self.source.write(self.root)
-        files, problems = self._checked_files(progress=True)
+        files, problems = self.checked_files(progress=True)
         full_list = self._write_problems(problems)
         if problems and self.on_error == "raise":
             where = "" if full_list is None else f"; all of them: {full_list}"
@@ -157,7 +157,7 @@ class DIS5K(SegmentationDataModule):
         Raises:
             DatasetError: If leaving out defects left nothing of a split.
         """
-        self._files, self._problems = self._checked_files(progress=False)
+        self._files, self._problems = self.checked_files(progress=False)
         found = {**self._files, **self._ready_files()}
         empty = [name for name, files in found.items() if not files]
         if empty:
@@ -190,6 +190,28 @@ class DIS5K(SegmentationDataModule):
         """Return the mean training mask, (256, 256) float in [0, 1]; None without any."""
         files = self._files.get(self.splits.train, [])
         return mean_mask(files, void=self.void) if files else None
+
+    def checked_files(self, *, progress: bool) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
+        """Return the good pairs of each split that is there, and what is wrong with others.
+
+        Raises:
+            DatasetError: If there is no such set.
+        """
+        files, problems = self._found_files()
+        memory = None if self.cache_folder is None else self.cache_folder / "checked.json"
+        problems = [
+            *problems,
+            *check_pairs(files, void=self.void, progress=progress, memory=memory),
+        ]
+        if self.mixture is not None:
+            self._ready, found = find_all_ready(
+                self.mixture.ready, self._held_out(files), memory=memory, progress=progress
+            )
+            problems += found
+        wrong = {problem.id for problem in problems}
+        return {
+            name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()
+        }, problems
 
     def _evaluation(self, names: Sequence[str]) -> DataLoader[View]:
         pairs = self._pairs(names)
@@ -232,23 +254,6 @@ class DIS5K(SegmentationDataModule):
     def _held_out(self, files: Mapping[str, list[PairFiles]]) -> dict[str, list[PairFiles]]:
         names = {self.splits.val, *self.splits.test}
         return {name: pairs for name, pairs in files.items() if name in names}
-
-    def _checked_files(self, *, progress: bool) -> tuple[dict[str, list[PairFiles]], list[Problem]]:
-        files, problems = self._found_files()
-        memory = None if self.cache_folder is None else self.cache_folder / "checked.json"
-        problems = [
-            *problems,
-            *check_pairs(files, void=self.void, progress=progress, memory=memory),
-        ]
-        if self.mixture is not None:
-            self._ready, found = find_all_ready(
-                self.mixture.ready, self._held_out(files), memory=memory, progress=progress
-            )
-            problems += found
-        wrong = {problem.id for problem in problems}
-        return {
-            name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()
-        }, problems
 
     def _write_problems(self, problems: Sequence[Problem]) -> Path | None:
         """Leave the complete list beside the cache, or none where nothing is wrong any more."""

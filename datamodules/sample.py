@@ -33,6 +33,10 @@ class Provenance:
     """Ids this sample was edited from."""
     licence: str = ""
     """The strictest licence of parents and models; empty where unknown."""
+    edits: tuple[str, ...] = ()
+    """What was done to the parent, first to last, with camera or strength."""
+    models: tuple[str, ...] = ()
+    """Networks that took part, each with its revision or the hash of its weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -96,7 +96,7 @@ class EditedPairs:
             made = sample
             for number, edit in enumerate(chain.edits):
                 made = _with_object(edit(_with_object(made), seed_for(seed, "edit", number)))
-            return _child_of(made, [sample])
+            return _child_of(made, [sample], made.provenance.edits)
         return self._painted(sample, chain, self.painter, seed, draw_other)
 
     def _painted(
@@ -124,7 +124,8 @@ class EditedPairs:
             )
         except PaintError as error:
             raise SynthesisError(f"not painted: {error}") from error
-        return _child_of(painted, [sample, *([] if background is None else [background])])
+        edits = (*made.provenance.edits, painted.provenance.source)
+        return _child_of(painted, [sample, *([] if background is None else [background])], edits)
 
 
 def _check(chains: Sequence[Chain], painter: Painter | None, new_background: float) -> None:
@@ -156,7 +157,7 @@ def _moves_pixels(edit: Edit) -> TypeGuard[WarpEdit]:
     return hasattr(edit, "field")
 
 
-def _child_of(made: Sample, sources: Sequence[Sample]) -> Sample:
+def _child_of(made: Sample, sources: Sequence[Sample], edits: tuple[str, ...]) -> Sample:
     """Name the training pairs as parents; what was made on the way from them is kept nowhere."""
     parents = tuple(dict.fromkeys(source.id for source in sources))
-    return replace(made, provenance=replace(made.provenance, parents=parents))
+    return replace(made, provenance=replace(made.provenance, parents=parents, edits=edits))

@@ -15,16 +15,19 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.data_stall import DataStall
+from callbacks.generation_summary import finish_set
 from callbacks.progress import StepProgressBar
 from callbacks.report import Report
 from callbacks.synthesis_failures import SynthesisFailures
 from callbacks.weights_writer import WeightsWriter
 from datamodules.atomic import write_atomically
+from datamodules.generation import GenerationRun
 from datamodules.problems import DatasetError
 from train.checkpointing import LAST, Checkpointing
 from train.compilation import compilation_announced
 from train.errors import one_line
 from train.quiet import ignore_expected_warnings
+from train.recipe import recipe_of
 from train.remembered import read_checkpoint, remembered_model, remembered_size
 
 # What a user can get wrong, here and in the run: values, paths, devices, absent packages.
@@ -194,11 +197,25 @@ class SegmentationCLI(LightningCLI):
             note(f"data.size is {size}, but {path} was trained at {list(trained_size)}")
 
     def after_instantiate_classes(self) -> None:
-        """Say where an untrained network is about to be judged; some modules have no network."""
+        """Say where an untrained network is about to be judged; some modules have no network.
+
+        A generation run is given its recipe instead.
+        """
         command = str(self.config.subcommand)
+        if isinstance(self.datamodule, GenerationRun):
+            self.datamodule.recipe = recipe_of(self.config[command])
+            return
         untrained = command != "fit" and self.config[command].ckpt_path is None
         if untrained and any(True for _ in self.model.parameters()):
             note("no --ckpt_path: the network has the weights that it was built with")
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Leave a generation run alone that has nothing left to do: a Trainer would stumble."""
+        if isinstance(self.datamodule, GenerationRun) and self.datamodule.nothing_left():
+            note("nothing left to do")
+            finish_set(self.datamodule.folder)
+            return
+        super()._run_subcommand(subcommand)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has: progress, checkpoints, weights, a logger at a fixed place."""

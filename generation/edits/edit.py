@@ -56,7 +56,7 @@ def edited_id(id: str, edit: str, seed: int) -> str:
     return f"{id}~{edit.partition('(')[0]}-{seed_for(seed, edit) >> 15:012x}"
 
 
-def edited(sample: Sample, warp: Warp, *, edit: str, seed: int) -> Sample:
+def edited(sample: Sample, warp: Warp, *, edit: str, seed: int, drawn: str | None = None) -> Sample:
     """Return a sample with every picture moved by a warp.
 
     Licence, class, prompt and kind of mask are the parent's. Image, mask, weight and
@@ -67,12 +67,16 @@ def edited(sample: Sample, warp: Warp, *, edit: str, seed: int) -> Sample:
         warp: Where the pixels come from; of the parent's size.
         edit: Name and parameters of the edit, as for `edited_id`.
         seed: Of the edit.
+        drawn: What the seed chose within the parameters, a camera for one. None: the parameters say
+            all.
     """
     provenance = Provenance(
         source=edit.partition("(")[0],
         revision=str(VERSION),
         parents=(sample.id,),
         licence=sample.provenance.licence,
+        edits=(*sample.provenance.edits, edit if drawn is None else drawn),
+        models=sample.provenance.models,
     )
     without, weight = sample.counterfactual, sample.weight
     planes = [sample.image, sample.mask[None]]

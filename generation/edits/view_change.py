@@ -54,7 +54,12 @@ class ViewChange:
             ValueError: If the mask is of labels or empty.
         """
         edit = f"view({self.azimuth},{self.elevation},{self.radius},{self.body})"
-        return edited(sample, self.field(sample, seed), edit=edit, seed=seed)
+        view = self.view(seed)
+        drawn = (
+            f"view(azimuth={view.azimuth:.2f}, elevation={view.elevation:.2f}, "
+            f"radius={view.radius:.3f})"
+        )
+        return edited(sample, self.field(sample, seed), edit=edit, seed=seed, drawn=drawn)
 
     def field(self, sample: Sample, seed: int) -> Warp:
         """Return where each pixel comes from.

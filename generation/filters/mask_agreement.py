@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from datamodules.sample import MaskKind, Sample
-from generation.filters.filter import Rejection
+from generation.filters.filter import Judgement, Rejection
 from metrics.overlap import iou
 from metrics.topology import BettiNumbers, betti_numbers
 from networks.outputs import Outputs
@@ -73,12 +73,23 @@ class MaskAgreement:
         Raises:
             ValueError: If the mask is of labels, or the network does not return `Outputs`.
         """
+        return self.judge(sample).rejection
+
+    def judge(self, sample: Sample) -> Judgement:
+        """Return the verdict with ``mask_iou``.
+
+        Raises:
+            ValueError: If the mask is of labels, or the network does not return `Outputs`.
+        """
         found, wanted = self._masks(sample)
         overlap = _iou(found, wanted)
+        scores = {"mask_iou": overlap}
         if overlap < self.min_iou:
-            return self._rejection(f"IoU {overlap:.3f} is below {self.min_iou:g}")
+            return Judgement(
+                self._rejection(f"IoU {overlap:.3f} is below {self.min_iou:g}"), scores
+            )
         drawn, given = (betti_numbers(plane.numpy()) for plane in (found, wanted))
-        return self._topology(drawn, given)
+        return Judgement(self._topology(drawn, given), scores)
 
     def _topology(self, drawn: BettiNumbers, given: BettiNumbers) -> Rejection | None:
         for name, one, other, limit in (
@@ -102,14 +113,16 @@ class MaskAgreement:
         side = (self.size, self.size)
         image = _resized(sample.image[None].float() / 255, side)
         mask = _resized(sample.mask[None, None].float() / 255, side)
-        outputs = self.net(Judged(image, mask))
+        # wherever whoever holds the network has moved it
+        device = next((p.device for p in self.net.parameters()), image.device)
+        outputs = self.net(Judged(image.to(device), mask.to(device)))
         if not isinstance(outputs, Outputs):
             raise ValueError(
                 f"{type(self.net).__name__} returned {type(outputs).__name__}: wrap the network in "
                 "networks.adapter.ImageInput"
             )
         logits = F.interpolate(outputs.logits[0].float(), side, mode="bilinear")
-        return logits[0, 0] > 0, mask[0, 0] >= 0.5
+        return logits[0, 0].cpu() > 0, mask[0, 0] >= 0.5
 
 
 def _resized(planes: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,0 +1,112 @@
+"""What a generated set holds and what it cost, from its done records."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from callbacks.contact_sheet import contact_sheet
+from datamodules.atomic import write_atomically
+from datamodules.generation_plan import read_plan
+from datamodules.json_value import Json
+from datamodules.shard_index import write_index
+from datamodules.shards import ShardReader, published_shards
+
+SUMMARY, SHEET = "summary.json", "contact_sheet.png"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+def finish_set(folder: Path) -> None:
+    """Write ``index.json``, ``summary.json`` and the contact sheet, and print one line.
+
+    All three follow from the published shards, so any process may write them, at any time.
+    """
+    index = write_index(folder)
+    found = summary(folder)
+    write_atomically(
+        folder / SUMMARY, json.dumps({**found, "index": index.digest}, indent=1).encode()
+    )
+    sheet = contact_sheet(folder)
+    if sheet is not None:
+        write_atomically(folder / SHEET, sheet)
+    line = (
+        f"{found['num_pairs']} pairs of {found['num_planned']} planned in {folder}, "
+        f"{found['num_rejected']} rejected; index {index.digest[:12]}"
+    )
+    print(line, flush=True)  # noqa: T201 - the answer to the user's command
+
+
+def summary(folder: Path) -> dict[str, Json]:
+    """Return the counts of a set, its reasons of rejection, licences and seconds.
+
+    Reasons that differ in their numbers alone are counted together. Seconds are those of all
+    stages, of rejected pairs too, over the pairs that were accepted.
+    """
+    records = [ShardReader(folder, name).done for name in published_shards(folder)]
+    num_pairs = _total(records, "num_pairs")
+    num_rejected = _total(records, "num_rejected")
+    planned = len(read_plan(folder).keys)
+    return {
+        "num_planned": planned,
+        "num_missing": planned - num_pairs - num_rejected,
+        "num_pairs": num_pairs,
+        "num_rejected": num_rejected,
+        "accepted_share": num_pairs / max(1, num_pairs + num_rejected),
+        "rejections": _reasons(records),
+        "licences": _licences(records),
+        "classes": _classes(records),
+        "bytes": _total(records, "bytes"),
+        "seconds_per_accepted_pair": _seconds(records, num_pairs),
+        "hardware": _all_of(records, "hardware"),
+        "versions": _all_of(records, "versions"),
+    }
+
+
+def _total(records: Sequence[dict[str, Json]], name: str) -> int:
+    return sum(int(str(record[name])) for record in records)
+
+
+def _all_of(records: Sequence[dict[str, Json]], name: str) -> Json:
+    found: list[Json] = []
+    found += sorted({str(record[name]) for record in records if name in record})
+    return found
+
+
+def _pairs(records: Sequence[dict[str, Json]], name: str) -> list[dict[str, Json]]:
+    return [pair for record in records for pair in record[name]]  # type: ignore[misc, union-attr]
+
+
+def _reasons(records: Sequence[dict[str, Json]]) -> Json:
+    reasons = Counter(
+        f"{each['filter']}: {_NUMBER.sub('#', str(each['reason']))}"
+        for each in _pairs(records, "rejected")
+    )
+    return dict(reasons.most_common())
+
+
+def _licences(records: Sequence[dict[str, Json]]) -> Json:
+    provenances = [pair["provenance"] for pair in _pairs(records, "pairs")]
+    licences = Counter(str(p["licence"]) for p in provenances if isinstance(p, dict))
+    return dict(licences.most_common())
+
+
+def _classes(records: Sequence[dict[str, Json]]) -> Json:
+    names = [pair["class_names"] for pair in _pairs(records, "pairs")]
+    return dict(
+        Counter(str(n) for each in names if isinstance(each, list) for n in each).most_common()
+    )
+
+
+def _seconds(records: Sequence[dict[str, Json]], num_pairs: int) -> Json:
+    stages: dict[str, dict[str, float]] = {}
+    for record in records:
+        seconds: dict[str, dict[str, float]] = record["seconds"]  # type: ignore[assignment]
+        for stage, took in seconds.items():
+            whole = stages.setdefault(stage, dict.fromkeys(took, 0.0))
+            for kind, value in took.items():
+                whole[kind] += value
+    return {
+        stage: {kind: round(value / max(1, num_pairs), 6) for kind, value in took.items()}
+        for stage, took in stages.items()
+    }

@@ -1,0 +1,110 @@
+"""The index of a set: which pair lies where, derived from the published shards alone."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from datamodules.atomic import write_atomically
+from datamodules.generation_plan import read_plan
+from datamodules.json_value import Json, canonical
+from datamodules.shards import ShardReader, published_shards
+
+INDEX = "index.json"
+_REJECTED = "rejected*.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexedShard:
+    """What the index keeps of a shard."""
+
+    id: str
+    sha256: str
+    """Of its tar."""
+    ids: tuple[str, ...]
+    """Of its pairs, in their places."""
+    rejected: tuple[tuple[str, str, str], ...]
+    """(id, filter, reason) of those that were not kept when it was made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """All pairs of a set and their places."""
+
+    plan: str
+    """Digest of the plan."""
+    shards: tuple[IndexedShard, ...]
+
+    @cached_property
+    def places(self) -> dict[str, tuple[str, int]]:
+        """(shard, place in it) of each pair by its id."""
+        return {
+            id: (shard.id, place) for shard in self.shards for place, id in enumerate(shard.ids)
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha256 over the plan, all bytes of pairs and all rejections.
+
+        Times, hardware, versions and the number of processes are no part of it.
+        """
+        whole: Json = [self.plan, [_as_json(shard) for shard in self.shards]]
+        return sha256(canonical(whole).encode()).hexdigest()
+
+
+def index_of(folder: Path) -> Index:
+    """Return the index of what is published, whatever ``index.json`` says.
+
+    Raises:
+        ValueError: If `folder` is no generated set.
+    """
+    shards = [_indexed(ShardReader(folder, name)) for name in published_shards(folder)]
+    return Index(plan=read_plan(folder).digest, shards=tuple(shards))
+
+
+def write_index(folder: Path) -> Index:
+    """Write ``index.json`` for other tools and return the index.
+
+    Several processes may call this at once: whoever writes looks again whether shards have
+    appeared meanwhile, so that the last file holds all.
+    """
+    while True:
+        names = published_shards(folder)
+        index = index_of(folder)
+        content: dict[str, Json] = {
+            "format": 1,
+            "digest": index.digest,
+            "plan": index.plan,
+            "num_pairs": len(index.places),
+            "shards": [_as_json(shard) for shard in index.shards],
+        }
+        write_atomically(folder / INDEX, json.dumps(content, indent=1).encode())
+        if published_shards(folder) == names == [shard.id for shard in index.shards]:
+            return index
+
+
+def rejected_later(folder: Path) -> set[str]:
+    """Return the ids of all ``rejected*.txt`` of a set, one a line; after a tab, the reason."""
+    lines = [line for path in folder.glob(_REJECTED) for line in path.read_text().splitlines()]
+    return {line.partition("\t")[0].strip() for line in lines} - {""}
+
+
+def _indexed(reader: ShardReader) -> IndexedShard:
+    done = reader.done
+    rejected: list[dict[str, str]] = done["rejected"]  # type: ignore[assignment]  # as published
+    return IndexedShard(
+        id=str(done["shard"]),
+        sha256=str(done["sha256"]),
+        ids=reader.ids,
+        rejected=tuple((each["id"], each["filter"], each["reason"]) for each in rejected),
+    )
+
+
+def _as_json(shard: IndexedShard) -> dict[str, Json]:
+    return {
+        "id": shard.id,
+        "sha256": shard.sha256,
+        "pairs": list(shard.ids),
+        "rejected": [list(each) for each in shard.rejected],
+    }

@@ -1,0 +1,1 @@
+"""Draft sources: what a generation run is made of."""
