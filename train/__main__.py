@@ -9,6 +9,11 @@ if __name__ == "__main__":
     if mismatch is not None:
         sys.exit(f"error: {mismatch}")
 
-    from train.cli import main
+    if sys.argv[1:2] == ["audit"]:  # it needs no Trainer
+        from train.audit import main as audit_main
 
-    main()
+        audit_main(sys.argv[2:])
+    else:
+        from train.cli import main
+
+        main()
