@@ -17,13 +17,14 @@ from datamodules.folder import PairFiles, find_pairs
 from datamodules.mean_mask import mean_mask
 from datamodules.mixture import Mixture
 from datamodules.mixture_ready import find_all_ready
-from datamodules.mixture_views import MixtureViews
+from datamodules.mixture_views import MixtureViews, ReadyMember
 from datamodules.pairs import Pairs
 from datamodules.problems import DatasetError, Problem, format_problems
 from datamodules.sample import View
 from datamodules.seeds import seed_for
 from datamodules.segmentation import SegmentationDataModule
 from datamodules.source import SetSource
+from datamodules.synthetic import GeneratedPairs, made_of_held_out
 from datamodules.transforms import JointTransform
 
 
@@ -111,6 +112,7 @@ class DIS5K(SegmentationDataModule):
             # void is a value of the real masks alone
             self._ready_cache = ResizedCache(self.cache.folder, self.size, margin=self.cache.margin)
         self._ready: list[list[PairFiles]] = []
+        self._left_out: set[str] = set()
         self._problems: list[Problem] = []
         self._files: dict[str, list[PairFiles]] = {}
 
@@ -208,6 +210,10 @@ class DIS5K(SegmentationDataModule):
                 self.mixture.ready, self._held_out(files), memory=memory, progress=progress
             )
             problems += found
+            for member in self.mixture.sets:
+                leaked = made_of_held_out(member.root, self._held_out(files))
+                problems += leaked.values()
+                self._left_out |= leaked.keys()
         wrong = {problem.id for problem in problems}
         return {
             name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()
@@ -233,9 +239,15 @@ class DIS5K(SegmentationDataModule):
         )
 
     def _mixed(self, pairs: Pairs, mixture: Mixture) -> MixtureViews:
-        ready = [
+        ready: list[ReadyMember] = [
             Pairs(files, size=self.size, cache=self._ready_cache, transform=self.transform)
             for files in self._ready
+        ]
+        ready += [
+            GeneratedPairs(
+                member.root, left_out=self._left_out, size=self.size, transform=self.transform
+            )
+            for member in mixture.sets
         ]
         return MixtureViews(
             pairs,

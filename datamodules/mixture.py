@@ -7,6 +7,7 @@ from datamodules.mixture_ready import ReadyPairs
 from datamodules.mixture_share import Share
 from datamodules.mixture_weighting import Weighting
 from datamodules.synthesis import PairSynthesis
+from datamodules.synthetic import GeneratedSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,7 @@ class Mixture:
         share: Expected share of synthetic pairs over the progress of training.
         synthesis: Makes pairs on the fly, from training pairs alone. None: only ready pairs.
         ready: Folders of ready pairs; on-the-fly synthesis has weight 1 beside theirs.
+        sets: Sets that ``predict`` has made, with weights as those of `ready`.
         real_only: Last part of training, in [0, 1), that sees real pairs alone; the curve of
             `share` is run through before it.
         weighting: Which training pairs are drawn more often, as they are or as the source of a
@@ -29,12 +31,13 @@ class Mixture:
     share: Share
     synthesis: PairSynthesis | None = None
     ready: Sequence[ReadyPairs] = ()
+    sets: Sequence[GeneratedSet] = ()
     real_only: float = 0.0
     weighting: Weighting | None = None
 
     def __post_init__(self) -> None:
-        if self.synthesis is None and not self.ready:
-            raise ValueError("mixture: give synthesis, or folders of ready pairs")
+        if self.synthesis is None and not self.ready and not self.sets:
+            raise ValueError("mixture: give synthesis, folders of ready pairs, or generated sets")
         if not 0 <= self.real_only < 1:
             raise ValueError(f"mixture: real_only {self.real_only} must be in [0, 1)")
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -20,6 +21,21 @@ ATTEMPTS = 3
 """Seeds that are tried before a slot takes the real pair."""
 
 
+class ReadyMember(Protocol):
+    """What is drawn from as it stands."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Ids of the pairs, in their order."""
+        ...
+
+    def training_view(self, index: int, seed: int) -> View:
+        """Return a pair as training sees it, a function of `index` and `seed` alone."""
+        ...
+
+
 class MixtureViews(Dataset[View]):
     """Training views addressed by slot, some of them synthetic.
 
@@ -30,7 +46,7 @@ class MixtureViews(Dataset[View]):
     Args:
         pairs: The real training pairs.
         mixture: The recipe.
-        ready: Pairs of each of ``mixture.ready``, in that order.
+        ready: Pairs of each of ``mixture.ready``, then of ``mixture.sets``, in that order.
         held_out: Ids of validation and test: nothing is made of them.
         seed: Root seed of the run.
         batch_size: Global batch: slots of one batch have one share.
@@ -46,7 +62,7 @@ class MixtureViews(Dataset[View]):
         pairs: Pairs,
         mixture: Mixture,
         *,
-        ready: Sequence[Pairs],
+        ready: Sequence[ReadyMember],
         held_out: Collection[str],
         seed: int,
         batch_size: int,
@@ -58,7 +74,7 @@ class MixtureViews(Dataset[View]):
                 "run: set trainer.max_steps"
             )
         for member in (pairs, *ready):
-            _refuse(held_out, [files.id for files in member.files])
+            _refuse(held_out, member.ids)
         self.pairs = pairs
         self.mixture = mixture
         self.ready = list(ready)
@@ -69,7 +85,9 @@ class MixtureViews(Dataset[View]):
         if mixture.weighting is not None:
             self._order = WeightedOrder(mixture.weighting.weights(pairs), seed)
         self._training_ids = {files.id for files in pairs.files}
-        weights = [1.0 if mixture.synthesis else 0.0, *(folder.weight for folder in mixture.ready)]
+        members = [folder.weight for folder in mixture.ready]
+        members += [made.weight for made in mixture.sets]
+        weights = [1.0 if mixture.synthesis else 0.0, *members]
         self._member_edges = np.cumsum(weights[:-1]) / sum(weights)
 
     def __len__(self) -> int:
@@ -101,8 +119,8 @@ class MixtureViews(Dataset[View]):
             return index_at(self.seed, slot, len(self.pairs))
         return self._order.index_at(slot)
 
-    def _seed_at(self, pairs: Pairs, index: int, slot: int) -> int:
-        return seed_for(self.seed, pairs.files[index].id, slot)
+    def _seed_at(self, pairs: ReadyMember, index: int, slot: int) -> int:
+        return seed_for(self.seed, pairs.ids[index], slot)
 
     def _ready_view(self, member: int, slot: int) -> View:
         pairs = self.ready[member]

@@ -48,6 +48,7 @@ class Pairs:
                 f"in: give it margin {MARGIN}"
             )
         self.files = list(files)
+        self.ids = [pair.id for pair in self.files]
         self.size = size
         self.cache = cache
         self.transform = transform

@@ -12,7 +12,7 @@ from datamodules.folder import PairFiles
 from datamodules.json_value import Json, canonical
 from datamodules.pairs import resize_sample
 from datamodules.planes import channels_first, read_planes, resize_planes
-from datamodules.problems import DatasetError
+from datamodules.problems import DatasetError, ProblemKind
 from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
 from datamodules.source import SetSource
@@ -90,13 +90,12 @@ class WarpedDrafts:
                 f"{self._set.root} has no good pair in {train}: name the folder by "
                 "data.source.splits.train"
             )
-        held_out = {
-            files.image.resolve() for name in found if name != train for files in found[name]
-        }
-        for files in found[train]:
-            if files.image.resolve() in held_out:
+        for problem in problems:
+            # the check leaves out the copy that is evaluated; here the trained one must not be used
+            if problem.kind is ProblemKind.SAME_PHOTO and problem.message.endswith(f" in {train}"):
                 raise DatasetError(
-                    f"{files.id} is in validation or test too: only training pairs may be edited"
+                    f"{problem.path}: {problem.message}: {problem.cure}; pairs made of it would be "
+                    "made of an evaluated photo"
                 )
         wrong = {problem.id for problem in problems}
         self._files = {files.id: files for files in found[train] if files.id not in wrong}

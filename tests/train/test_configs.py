@@ -24,10 +24,11 @@ PREDICT, SCORE = "dis/predict.yaml", "dis/score_folder.yaml"  # run by tests of 
 EXPERIMENTS = sorted({*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml")} - {PREDICT, SCORE})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
+GENERATION = names("generation/*.yaml")  # run in test_generation.py
 
 
 def test_every_configuration_is_covered_here() -> None:
-    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, PREDICT, SCORE}
+    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, *GENERATION, PREDICT, SCORE}
     assert covered == set(names("**/*.yaml"))
 
 
@@ -36,10 +37,10 @@ def test_configuration_is_at_most_forty_lines(name: str) -> None:
     assert len((CONFIGS / name).read_text().splitlines()) <= 40
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, *PARTS, *SIMILARITY, PREDICT, SCORE])
+@pytest.mark.parametrize("name", names("**/*.yaml"))
 def test_configuration_parses_as_shipped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     tests = [*SIMILARITY, SCORE]
-    command = "predict" if name == PREDICT else "test" if name in tests else "fit"
+    command = "predict" if name in {PREDICT, *GENERATION} else "test" if name in tests else "fit"
     before = ["--config", QUICKSTART] if name in PARTS else []
     with pytest.raises(SystemExit) as leaving:
         main([command, *before, "--config", str(CONFIGS / name), "--print_config"])

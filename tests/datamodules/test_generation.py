@@ -1,0 +1,82 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from datamodules.generation import GenerationRun
+from datamodules.generation_result import DraftedShard, FinishedShard
+from datamodules.shards import publish
+from tests.datamodules.generation_toys import ToyDrafts
+
+
+def run(folder: Path, drafts: ToyDrafts | None = None, *, num_workers: int = 0) -> GenerationRun:
+    data = GenerationRun(folder, drafts or ToyDrafts(), shard_size=2, num_workers=num_workers)
+    data.recipe = {"model": "none"}
+    data.prepare_data()
+    data.setup("predict")
+    return data
+
+
+def drafted(data: GenerationRun) -> list[DraftedShard]:
+    return list(data.predict_dataloader())
+
+
+def publish_all(data: GenerationRun, shards: Sequence[DraftedShard]) -> None:
+    for each in shards:
+        finished = FinishedShard(
+            shard=each.shard, samples=tuple(each.samples.unpacked()), rejected=each.rejected
+        )
+        publish(data.folder, finished, plan=data.plan.digest, image_format="png", facts={})
+
+
+def test_an_item_is_a_shard_with_the_plans_ids_seeds_and_recipe(tmp_path: Path) -> None:
+    data = run(tmp_path)
+    shards = drafted(data)
+    assert [shard.shard for shard in shards] == list(data.plan.shards)
+    samples = [sample for shard in shards for sample in shard.samples.unpacked()]
+    items = [item for shard in data.plan.shards for item in shard.items]
+    assert [(s.id, s.seed) for s in samples] == [(item.id, item.seed) for item in items]
+    assert {s.provenance.config for s in samples} == {data.plan.recipe_hash}
+
+
+def test_workers_make_the_same_pixels(tmp_path: Path) -> None:
+    one, two = (drafted(run(tmp_path / str(k), num_workers=k)) for k in (0, 1))
+    for first, second in zip(one, two, strict=True):
+        assert torch.equal(first.samples.pixels, second.samples.pixels)
+        assert first.samples.records == second.samples.records
+
+
+def test_failed_draft_is_a_rejection_with_its_reason_in_one_line(tmp_path: Path) -> None:
+    shards = drafted(run(tmp_path, ToyDrafts(number=4, failing=3)))
+    reasons = [(each.filter, each.reason) for shard in shards for each in shard.rejected]
+    assert reasons == [("draft", "it is on the list")] * 2
+    assert [len(shard.samples.records) for shard in shards] == [1, 1]
+
+
+def test_only_what_is_missing_is_made(tmp_path: Path) -> None:
+    data = run(tmp_path)
+    assert not data.nothing_left()
+    first, *others = drafted(data)
+    publish_all(data, [first])
+    again = run(tmp_path)
+    assert [each.shard for each in drafted(again)] == [each.shard for each in others]
+    publish_all(data, others)
+    assert data.nothing_left()
+    assert drafted(run(tmp_path)) == []
+
+
+def test_changed_inputs_are_another_plan(tmp_path: Path) -> None:
+    run(tmp_path)
+    with pytest.raises(ValueError, match=r"another inputs \(toys, now other\)"):
+        run(tmp_path, ToyDrafts(inputs="other"))
+    other = GenerationRun(tmp_path, ToyDrafts(inputs="other"), shard_size=2)
+    other.recipe = {"model": "none"}
+    with pytest.raises(ValueError, match="another inputs"):
+        other.nothing_left()
+
+
+def test_unwritable_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        run(tmp_path / "file" / "set")

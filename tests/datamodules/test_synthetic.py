@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from datamodules.dis5k import DIS5K, Splits
+from datamodules.generation_plan import Plan, write_plan
+from datamodules.generation_result import FinishedShard
+from datamodules.mixture import Mixture
+from datamodules.mixture_share import Constant
+from datamodules.problems import DatasetError
+from datamodules.shards import publish
+from datamodules.synthetic import GeneratedPairs, GeneratedSet
+from tests.datamodules.generation_toys import toy_sample, toy_shard
+
+
+def write(folder: Path, *ids: str) -> Path:
+    write_plan(folder, Plan(recipe={}, keys=("a~0",), shard_size=1, seed=0))
+    for number, id in enumerate(ids):
+        sample = toy_sample(id, number, size=(12, 8))
+        finished = FinishedShard(shard=toy_shard(id, number=number), samples=(sample,), rejected=())
+        publish(folder, finished, plan="p", image_format="png", facts={})
+    return folder
+
+
+def mixed(root: Path, made: Path, *, on_error: str = "raise") -> DIS5K:
+    mixture = Mixture(share=Constant(1.0), sets=[GeneratedSet(root=made)])
+    splits = Splits(test=("DIS-TE1",))
+    data = DIS5K(
+        root,
+        size=16,
+        batch_size=2,
+        splits=splits,
+        mixture=mixture,
+        cache=None,
+        num_workers=0,
+        on_error=on_error,
+    )  # type: ignore[arg-type]
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def test_pairs_of_all_shards_are_read_without_the_rejected(tmp_path: Path) -> None:
+    folder = write(tmp_path, "a~1", "b~2", "c~3")
+    (tmp_path / "rejected.txt").write_text("b~2\n")
+    pairs = GeneratedPairs(folder, size=(16, 16))
+    assert list(pairs.ids) == ["a~1", "c~3"]
+    assert len(pairs) == 2
+    assert torch.equal(pairs.sample(1).image, toy_sample("c~3", 2, size=(12, 8)).image)
+    view = pairs.training_view(0, 0)
+    assert view.sample.mask.shape == (16, 16)
+    assert view.size == (12, 8)
+
+
+def test_set_without_a_pair_left_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, "a~1")
+    (tmp_path / "rejected_by_hand.txt").write_text("a~1")
+    with pytest.raises(DatasetError, match="holds no published pair"):
+        GeneratedPairs(folder, size=(16, 16))
+
+
+def test_other_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds no plan\.json"):
+        GeneratedPairs(tmp_path, size=(16, 16))
+
+
+def test_mixture_draws_from_a_set(tiny_set: Path, tmp_path: Path) -> None:
+    data = mixed(tiny_set, write(tmp_path, "a~1", "b~2"))
+    batch = next(iter(data.train_dataloader()))
+    assert set(batch.id) == {"a~1", "b~2"}
+    assert list(batch.is_synthetic) == [True, True]
+
+
+def test_pair_made_of_a_validation_photo_is_refused_or_left_out(
+    tiny_set: Path, tmp_path: Path
+) -> None:
+    held_out = next((tiny_set / "DIS-VD" / "im").iterdir()).stem
+    made = write(tmp_path, f"{held_out}~1", "b~2")
+    with pytest.raises(DatasetError, match="which is in DIS-VD"):
+        mixed(tiny_set, made)
+    data = mixed(tiny_set, made, on_error="skip")
+    assert set(next(iter(data.train_dataloader())).id) == {"b~2"}
+
+
+def test_weight_must_be_above_zero(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="weight 0"):
+        GeneratedSet(root=tmp_path, weight=0)

@@ -1,0 +1,106 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from datamodules.generation_result import DraftedShard, Rejected, Seconds
+from datamodules.sample import Sample
+from datamodules.sample_record import pack
+from generation.filters.filter import Judgement, Rejection
+from generation.filters.mask_agreement import MaskAgreement
+from lightningmodules.synthesizer import Synthesizer
+from networks.adapter import ImageInput
+from tests.datamodules.generation_toys import toy_sample, toy_shard
+
+IDS = tuple(f"toy~{k}" for k in range(5))
+
+
+class Inverter:
+    """Remembers the batches that it painted."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample]:
+        self.batches.append(list(seeds))
+        return [replace(draft, image=255 - draft.image) for draft in drafts]
+
+
+class Odd:
+    """Rejects ids that end with an odd digit."""
+
+    def __call__(self, sample: Sample) -> Rejection | None:
+        return Rejection("Odd", "it is odd") if int(sample.id[-1]) % 2 else None
+
+
+class Last:
+    """Measures the last digit, rejects a 4."""
+
+    def __call__(self, sample: Sample) -> Rejection | None:
+        return self.judge(sample).rejection
+
+    def judge(self, sample: Sample) -> Judgement:
+        digit = float(sample.id[-1])
+        return Judgement(Rejection("Last", "four") if digit == 4 else None, {"digit": digit})
+
+
+def drafted(*missing: str) -> DraftedShard:
+    samples = [toy_sample(id, k) for k, id in enumerate(IDS) if id not in missing]
+    return DraftedShard(
+        shard=toy_shard(*IDS),
+        samples=pack(samples),
+        rejected=tuple(Rejected(id, "draft", "it failed") for id in missing),
+        seconds=Seconds(cpu=2.0),
+    )
+
+
+def test_drafts_without_painter_and_filter_are_the_pairs() -> None:
+    found = Synthesizer().predict_step(drafted(), 0)
+    assert [sample.id for sample in found.samples] == list(IDS)
+    assert torch.equal(found.samples[3].image, toy_sample(IDS[3], 3).image)
+    assert found.rejected == ()
+    assert found.seconds["draft"] == Seconds(cpu=2.0)
+    assert "paint" not in found.seconds
+
+
+def test_every_planned_id_is_kept_or_rejected_once_with_the_first_reason() -> None:
+    found = Synthesizer(filters=[Odd(), Last()]).predict_step(drafted("toy~2"), 0)
+    assert [sample.id for sample in found.samples] == ["toy~0"]
+    assert [(each.id, each.filter) for each in found.rejected] == [
+        ("toy~1", "Odd"),
+        ("toy~2", "draft"),
+        ("toy~3", "Odd"),
+        ("toy~4", "Last"),
+    ]
+    assert found.scores["toy~0"] == {"digit": 0.0}
+
+
+def test_batches_are_fixed_by_the_shard_and_seeded_by_the_plan() -> None:
+    painter = Inverter()
+    found = Synthesizer(batch_size=2, painter=painter).predict_step(drafted(), 0)
+    assert painter.batches == [[0, 1], [2, 3], [4]]
+    assert torch.equal(found.samples[4].image, 255 - toy_sample(IDS[4], 4).image)
+    assert "paint" in found.seconds
+
+
+def test_shard_of_which_nothing_came_is_all_rejections() -> None:
+    found = Synthesizer(painter=Inverter(), filters=[Odd()]).predict_step(drafted(*IDS), 0)
+    assert found.samples == ()
+    assert [each.id for each in found.rejected] == list(IDS)
+
+
+def test_network_of_a_filter_moves_with_the_module() -> None:
+    judge = MaskAgreement(ImageInput(nn.Conv2d(3, 1, 1)), size=8)
+    module = Synthesizer(filters=[judge])
+    assert {id(p) for p in module.parameters()} == {id(p) for p in judge.net.parameters()}
+    found = module.predict_step(drafted(), 0)
+    ids = {sample.id for sample in found.samples} | {each.id for each in found.rejected}
+    assert ids == set(IDS)
+    assert all("mask_iou" in scores for scores in found.scores.values())
+
+
+def test_batch_size_must_be_above_zero() -> None:
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        Synthesizer(batch_size=0)
