@@ -11,6 +11,8 @@ from datamodules.atomic import write_atomically
 from datamodules.batch import Batch
 from datamodules.draws import SlotLoader
 
+TIMING = "timing.json"
+
 
 class DataStall(Callback):
     """Measures the share of training's time that is spent waiting for batches.
@@ -35,6 +37,12 @@ class DataStall(Callback):
     def seconds(self) -> float:
         """Time of training since the first batch, without validation."""
         return self._seconds + (0.0 if self._since is None else perf_counter() - self._since)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take away what an earlier run has left: killed, this one would seem to have left it."""
+        is_fresh = trainer.fit_loop.total_batch_idx < 0
+        if trainer.is_global_zero and is_fresh and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set, not declared
+            (Path(trainer.default_root_dir) / TIMING).unlink(missing_ok=True)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
@@ -87,7 +95,7 @@ class DataStall(Callback):
             "seconds_to_first_batch": self._first_wait,
             "num_batches": self._num_batches,
         }
-        path = Path(trainer.default_root_dir) / "timing.json"
+        path = Path(trainer.default_root_dir) / TIMING
         write_atomically(path, f"{json.dumps(timing, indent=1)}\n".encode())
         print(f"data stall: {share:.1%} of {self._seconds:.0f} s of training", flush=True)  # noqa: T201 - for the user
 

@@ -23,6 +23,7 @@ from callbacks.report_files import write_report
 from callbacks.report_measures import literature, number
 from callbacks.reports_data import LeavesOut, ReportsData
 from callbacks.thumbnails import Thumbnails, thumbnails
+from callbacks.training_facts import TrainingFacts, read_training_facts
 from datamodules.batch import Batch
 from metrics.scores import Evaluated
 
@@ -39,7 +40,8 @@ class Report(Callback):
     object of numbers per subset and ``all``), ``priors.json``, ``per_image.csv``, ``curves.npz``
     (the curves of each image) and the plots. The subset of an image is the folder part of its id.
     The test step must return `Evaluated`. A data module that is `ReportsData` adds the mean-mask
-    prior and the findings of its check.
+    prior and the findings of its check; a fit into the same folder, what it has left about its
+    data: data stall, synthetic pairs.
 
     Args:
         beside: Runs to compare with: name -> ``metrics.json`` of their reports.
@@ -67,16 +69,18 @@ class Report(Callback):
         self._rows: dict[str, Row] = {}
         self._pictures: dict[str, Thumbnails] = {}
         self._mean_mask: Tensor | None = None
+        self._training: TrainingFacts | None = None
         self._commit = run_facts.UNKNOWN
         self._started = 0.0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Read the runs to compare with, before hours of testing.
+        """Read the runs to compare with, and what a fit has left, before hours of testing.
 
         Raises:
-            ValueError: If one is missing or no metrics file.
+            ValueError: If one is missing or no metrics file, or what a fit has left is broken.
         """
         if stage == "test":
+            self._training = read_training_facts(Path(trainer.default_root_dir))
             self._beside = {n: (path, read_metrics(Path(path))) for n, path in self.beside.items()}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -184,6 +188,7 @@ class Report(Callback):
             variants=self.variants,
             problems=None if data is None else data.problems,
             left_out=data.left_out if isinstance(data, LeavesOut) else (),
+            training=self._training,
             facts={
                 "command": run_facts.command(),
                 "commit": self._commit,

@@ -12,6 +12,7 @@ from callbacks.priors import CENTRE, CENTRE_SIGMA, MEAN_MASK
 from callbacks.published import TE_SUBSETS, TE_UNION, PublishedTable, published_tables
 from callbacks.reports_data import Problem
 from callbacks.thumbnails import Thumbnails
+from callbacks.training_facts import TrainingFacts
 from metrics.scores import ImageScores
 from metrics.set_scores import SetScores, set_scores
 
@@ -78,6 +79,8 @@ class Content:
     """Why images that belong to the test set are not among `rows`, one an image."""
     facts: Mapping[str, str]
     """What a reader needs to run it again, by name."""
+    training: TrainingFacts | None
+    """What the fit in the same folder has left. None: nothing is known of one."""
 
 
 def build_content(
@@ -91,6 +94,7 @@ def build_content(
     facts: Mapping[str, str],
     left_out: Sequence[Problem] = (),
     variants: bool = False,
+    training: TrainingFacts | None = None,
 ) -> Content:
     """Average the scores and choose what is shown.
 
@@ -104,6 +108,7 @@ def build_content(
         facts: What a reader needs to run it again, by name.
         left_out: Why images that belong to the test set are not among the rows, one an image.
         variants: Whether the other definitions of the literature are shown.
+        training: What the fit in the same folder has left.
     """
     subsets = group_by_subset(rows)
     unions = _unions(subsets)
@@ -138,6 +143,7 @@ def build_content(
         problems=problems,
         left_out=left_out,
         facts=facts,
+        training=training,
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from callbacks.beside import ALL
 from callbacks.compare_units import FEW_UNITS
+from callbacks.gallery import FOLDER, INDEX, PICTURES
+from callbacks.gallery_pictures import NUM_POINTS
 from callbacks.page_template import page_template
 from callbacks.published import TE_SUBSETS, TE_UNION, PublishedTable, differing_subsets
 from callbacks.report_content import Content
@@ -17,6 +19,10 @@ from metrics.measures import MEASURES, VARIANTS, Measure
 
 MAX_PROBLEMS = 50
 """Findings listed one by one; all of them are counted."""
+MAX_FAILURES = 20
+"""Of training pairs that nothing could be made of, listed; all of them are counted."""
+MUCH_STALL = 0.05
+"""Share of the time that training may wait for its batches before the page says what to do."""
 
 _REASONS: dict[str, str] = {
     ProblemKind.MISSING_PARTNER: "missing",
@@ -58,6 +64,13 @@ def page(content: Content, plots: Plots) -> str:
         variants=[(variant, USERS_OF_VARIANTS[variant.key]) for variant in VARIANTS],
         plots=plots,
         left_out=left_out_summary(content),
+        training=content.training,
+        failures=[] if content.training is None else content.training.failures[:MAX_FAILURES],
+        failures_shown=MAX_FAILURES,
+        much_stall=MUCH_STALL,
+        gallery_file=f"{FOLDER}/{INDEX}",
+        picture_kinds=PICTURES,
+        num_points=NUM_POINTS,
         problem_counts=Counter(str(problem.kind) for problem in problems).most_common(),
         problems=list(problems)[:MAX_PROBLEMS],
         num_problems=len(problems),

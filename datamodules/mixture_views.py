@@ -15,7 +15,7 @@ from datamodules.pairs import Pairs, resize_sample
 from datamodules.problems import DatasetError
 from datamodules.sample import Sample, View
 from datamodules.seeds import seed_for
-from datamodules.synthesis import SynthesisError
+from datamodules.synthesis import Synthesised, SynthesisError
 
 ATTEMPTS = 3
 """Seeds that are tried before a slot takes the real pair."""
@@ -97,8 +97,7 @@ class MixtureViews(Dataset[View]):
         index = self._index_at(slot)
         if not self.is_synthetic(slot):
             return self.pairs.training_view(index, self._seed_at(self.pairs, index, slot))
-        place = seed_for(self.seed, "member", slot) / 2**63
-        member = int(np.searchsorted(self._member_edges, place, side="right"))
+        member = self._member_at(slot)
         if member > 0:
             return replace(self._ready_view(member - 1, slot), is_synthetic=True)
         return self._made_view(index, slot)
@@ -113,6 +112,24 @@ class MixtureViews(Dataset[View]):
     def is_synthetic(self, slot: int) -> bool:
         """Return whether the pair at a slot is to be a synthetic one."""
         return seed_for(self.seed, "synthetic", slot) / 2**63 < self.share_at(slot)
+
+    def is_made(self, slot: int) -> bool:
+        """Return whether the pair at a slot is to be made on the fly."""
+        return self.is_synthetic(slot) and self._member_at(slot) == 0
+
+    def synthesised_at(self, slot: int) -> Synthesised:
+        """Return what is made at a slot where `is_made`, before the augmentation.
+
+        Raises:
+            DatasetError: If the pair does not name training pairs as its parents.
+            DecodeError: If a file cannot be decoded.
+        """
+        return self._synthesised(self._index_at(slot), slot)
+
+    def _member_at(self, slot: int) -> int:
+        """Return 0 for pairs made on the fly, else 1 + the number of a folder of ready ones."""
+        place = seed_for(self.seed, "member", slot) / 2**63
+        return int(np.searchsorted(self._member_edges, place, side="right"))
 
     def _index_at(self, slot: int) -> int:
         if self._order is None:
@@ -129,6 +146,13 @@ class MixtureViews(Dataset[View]):
 
     def _made_view(self, index: int, slot: int) -> View:
         """Synthesise from a pair, or return the pair itself and why nothing came of it."""
+        done = self._synthesised(index, slot)
+        seed = self._seed_at(self.pairs, index, slot)
+        if done.made is None:
+            return replace(self.pairs.training_view(index, seed), failure=done.failure)
+        return replace(self.pairs.view_of(done.made, done.size, seed), is_synthetic=True)
+
+    def _synthesised(self, index: int, slot: int) -> Synthesised:
         assert self.mixture.synthesis is not None
         sample, size = self.pairs.training_sample(index)
         draw_other = partial(self._draw_other, index, sample)
@@ -142,10 +166,9 @@ class MixtureViews(Dataset[View]):
                 reasons.append(str(error))
                 continue
             self._require_training_parents(made)
-            view = self.pairs.view_of(made, size, self._seed_at(self.pairs, index, slot))
-            return replace(view, is_synthetic=True)
-        view = self.pairs.training_view(index, self._seed_at(self.pairs, index, slot))
-        return replace(view, failure="; ".join(dict.fromkeys(reasons)))
+            return Synthesised(source=sample, size=size, made=made)
+        failure = "; ".join(dict.fromkeys(reasons))
+        return Synthesised(source=sample, size=size, failure=failure)
 
     def _draw_other(self, index: int, sample: Sample, seed: int) -> Sample:
         """Return a training sample that is not `index`, unless there is only one."""

@@ -1,6 +1,7 @@
 """What the mixture asks of a generator that is given to it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from datamodules.sample import Sample
@@ -36,3 +37,17 @@ class PairSynthesis(Protocol):
         Raises:
             SynthesisError: If nothing usable came of this seed.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Synthesised:
+    """What came of a training pair that a synthetic one was to be made of."""
+
+    source: Sample
+    """The pair at the working size."""
+    size: tuple[int, int]
+    """(height, width) of its files: the working size may be squeezed."""
+    made: Sample | None = None
+    """None: every attempt failed."""
+    failure: str = ""
+    """Why; empty where a pair was made."""

@@ -19,6 +19,7 @@ from callbacks.generation_summary import finish_set
 from callbacks.progress import StepProgressBar
 from callbacks.report import Report
 from callbacks.synthesis_failures import SynthesisFailures
+from callbacks.synthesis_gallery import SynthesisGallery
 from callbacks.weights_writer import WeightsWriter
 from datamodules.atomic import write_atomically
 from datamodules.generation import GenerationRun
@@ -224,7 +225,8 @@ class SegmentationCLI(LightningCLI):
         if config.trainer.logger in (None, True):
             kwargs["logger"] = TensorBoardLogger(root, name="tensorboard", version="")
         kwargs["plugins"] = [*_as_list(config.trainer.plugins), AtomicCheckpointIO()]
-        callbacks = [*_as_list(config.trainer.callbacks), DataStall(), SynthesisFailures()]
+        own = [DataStall(), SynthesisGallery(), SynthesisFailures()]
+        callbacks = [*_as_list(config.trainer.callbacks), *own]
         if config.trainer.enable_progress_bar is not False:
             callbacks.append(StepProgressBar())
         if config.trainer.enable_checkpointing is not False:

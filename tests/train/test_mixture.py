@@ -13,6 +13,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from callbacks.gallery import read_gallery
 from train.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -110,7 +111,38 @@ def test_run_outlives_failing_samples_and_names_them(
     assert {reason for _, _, reason in rows} == {"it is on the list"}
     for batch, id, _ in rows:
         assert f" {id} " in steps[batch]  # the real pair stood in
-    assert f"{len(rows)} synthetic pairs of" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{len(rows)} synthetic pairs of" in printed
+    assert f"synthetic pairs to look at: {tmp_path / 'run/synthesis_gallery'}" in printed
+    num_made = sum("~negative" in id for id in ids)
+    assert json.loads((tmp_path / "run/synthesis.json").read_text()) == {
+        "num_samples": NUM_STEPS * 4,
+        "num_synthetic": num_made + len(rows),
+        "num_failed": len(rows),
+    }
+    gallery = read_gallery(tmp_path / "run/synthesis_gallery")
+    drawn = [id for line in steps.values() for id in line.split()[1:-1]]  # in the order of slots
+    assert gallery.pairs
+    assert all(drawn[pair.slot] == pair.made for pair in gallery.pairs)
+    assert all(drawn[one.slot] == one.source for one in gallery.not_made)
+
+
+@pytest.mark.slow
+def test_continued_run_keeps_the_gallery_and_a_fresh_one_makes_its_own(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    gallery = tmp_path / "run/synthesis_gallery"
+    with pytest.raises(RuntimeError, match="stopped on purpose"):
+        main(["fit", "--config", write_config(mixed(EDITED_PAIRS, kill_at=5))])
+    (gallery / "kept.txt").touch()
+    main(["fit", "--config", write_config(mixed(EDITED_PAIRS)), "--ckpt_path", "last"])
+    assert (gallery / "kept.txt").exists()
+    main(["fit", "--config", write_config(mixed(EDITED_PAIRS))])
+    assert (gallery / "gallery.json").exists()
+    assert not (gallery / "kept.txt").exists()
+    main(["fit", "--config", write_config()])  # without a mixture
+    assert not gallery.exists()
+    assert not (tmp_path / "run/synthesis.json").exists()
 
 
 @pytest.mark.slow
