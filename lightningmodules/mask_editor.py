@@ -19,6 +19,7 @@ from lightningmodules.losses.mask_editing import (
     sameness,
     structure,
 )
+from lightningmodules.optimizer_factory import OptimizerFactory
 from metrics.kid import KID
 from metrics.topology import betti_numbers
 from networks.flow import compose, enlarge, similarity, warp
@@ -49,12 +50,21 @@ _WEIGHTS = Weights()
 class MaskEditor(LightningModule):
     """A generator edits masks, a discriminator compares them with real ones.
 
+    With the published weights of three terms, and a fourth that is ours, the generator minimises::
+
+        1 adversarial + 0.8 content + 0.5 structure + 0.2 diversity
+
+    The paper's formulas are not public; `lightningmodules.losses.mask_editing` derives each and
+    says what is published in it. Ours, too: that codes and strengths are drawn, and what follows.
+
     A batch of 2 n masks is both: all of them are real, and its first n are edited twice, by two
     latent codes, so that the codes can be told to differ. What the discriminator sees is blurred
     and moved by a small random similarity, real masks and edits alike, each resampled once: only
     shape can tell them apart, not the softness that resampling leaves.
 
-    One batch is two optimizer steps for ``trainer.max_steps``, discriminator and generator.
+    One batch is two optimizer steps for ``trainer.max_steps``, discriminator and generator. As each
+    moves one network alone, several processes need
+    ``--trainer.strategy ddp_find_unused_parameters_true``.
 
     Args:
         net: The generator; ``weights.safetensors`` holds it, averaged where an averaging callback
@@ -93,8 +103,8 @@ class MaskEditor(LightningModule):
         self.automatic_optimization = False
         self.net = net
         self.discriminator = discriminator
-        self.optimizer = optimizer
-        self.discriminator_optimizer = discriminator_optimizer
+        self.optimizer = OptimizerFactory(optimizer)
+        self.discriminator_optimizer = OptimizerFactory(discriminator_optimizer)
         self.weights = weights
         self.strengths = strengths
         self.num_points = num_points
@@ -167,8 +177,12 @@ class MaskEditor(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the KID of the edits to the real masks; there must be four masks for it."""
-        if sum(len(x) for x in self._kid.places) >= _LEAST_FOR_KID:
-            self.log("val/kid", self._kid.compute().value.float(), prog_bar=True)
+        counts = self.all_gather(torch.tensor(sum(map(len, self._kid.places)), device=self.device))
+        assert isinstance(counts, Tensor)
+        # of all processes: if one of them alone computed, it would wait for the others for ever
+        if counts.sum() >= _LEAST_FOR_KID:
+            value = self._kid.compute().value.float()
+            self.log("val/kid", value, prog_bar=True, sync_dist=True)
         self._kid.reset()
 
     def configure_optimizers(self) -> Any:
@@ -201,7 +215,8 @@ class MaskEditor(LightningModule):
 
     def _collect(self, source: Tensor, edited: Tensor, batch_idx: int) -> None:
         features = self._features[0].to(source.device)
-        places = torch.arange(len(source), device=source.device) + 10_000 * batch_idx
+        batch = batch_idx * self.trainer.world_size + self.global_rank
+        places = torch.arange(len(source), device=source.device) + _MOST_IN_BATCH * batch
         for masks, is_real in ((source, True), (edited, False)):
             flags = torch.full((len(masks),), is_real, device=masks.device)
             shown = (masks > 0.5).float().expand(-1, 3, -1, -1)
@@ -210,6 +225,8 @@ class MaskEditor(LightningModule):
 
 _LEAST_FOR_KID = 8
 """Four masks and as many edits."""
+_MOST_IN_BATCH = 1_000_000
+"""Above any batch, so that each mask has a place of its own whichever process saw it."""
 
 
 def _seen(source: Tensor, edit: MaskEdit, view: Tensor) -> Tensor:
