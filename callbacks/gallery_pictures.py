@@ -74,7 +74,7 @@ def graph_picture(mask: Tensor, shape: tuple[int, int]) -> Pixels:
     canvas = (coverage * np.array(OBJECT, np.float32)).astype(np.uint8)
     graph = contour_graph(mask.numpy() > 127, num_points=NUM_POINTS)
     points = _placed(graph, (mask.shape[0], mask.shape[1]), shape)
-    width = max(1, round(shape[1] / LEAST_SIDE))  # a pixel on the page
+    width = max(1, shape[1] // LEAST_SIDE)  # a pixel on the page: graphs of thin objects are dense
     for first, second in graph.edges:
         cv2.line(
             canvas, points[first], points[second], EDGE, width, lineType=cv2.LINE_AA, shift=_SHIFT
