@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from datamodules.batch import Batch
 from datamodules.seeds import seed_for
 from lightningmodules.losses import Loss
+from lightningmodules.optimizer_factory import OptimizerFactory
 from lightningmodules.schedules import Schedule
 from lightningmodules.skeleton_cache import thinner_of
 from metrics.dis import DISMetrics
@@ -59,7 +60,7 @@ class DIS(LightningModule):
         self.save_hyperparameters()
         self.net = net.to(memory_format=torch.channels_last) if channels_last else net
         self.loss = loss
-        self.optimizer = optimizer
+        self.optimizer = OptimizerFactory(optimizer)
         self.schedule = schedule
         self.max_steps = max_steps
         self.channels_last = channels_last
