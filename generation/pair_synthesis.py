@@ -109,7 +109,7 @@ class EditedPairs:
             step = edit.field(_with_object(made), edit_seed)
             # not through the identity: it ends at the border, where a warp may lead beyond
             warp = then(warp, step) if number else step
-            made = _with_object(edit(made, edit_seed))
+            made = _with_object(edit.moved(made, step, edit_seed, with_photo=False))
         background = None
         # without an edit the pair would be the photo itself
         if not chain.edits or _place(seed, "new background") < self.new_background:

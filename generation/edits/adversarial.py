@@ -53,7 +53,11 @@ class AdversarialEdit:
         Raises:
             ValueError: If the mask is of labels or empty, or `net` moves no pixels.
         """
-        return edited(sample, self.field(sample, seed), edit=self._description, seed=seed)
+        return self.moved(sample, self.field(sample, seed), seed)
+
+    def moved(self, sample: Sample, warp: Warp, seed: int, *, with_photo: bool = True) -> Sample:
+        """Return the edited sample, given what `field` returned for it."""
+        return edited(sample, warp, edit=self._description, seed=seed, with_photo=with_photo)
 
     def field(self, sample: Sample, seed: int) -> Warp:
         """Return where each pixel comes from; every pixel was in view.

@@ -72,8 +72,12 @@ class Diffeomorphism:
         Raises:
             ValueError: If the mask is of labels or empty.
         """
+        return self.moved(sample, self.field(sample, seed), seed)
+
+    def moved(self, sample: Sample, warp: Warp, seed: int, *, with_photo: bool = True) -> Sample:
+        """Return the edited sample, given what `field` returned for it."""
         edit = f"diffeo({self.strength},{self.scale})"
-        return edited(sample, self.field(sample, seed), edit=edit, seed=seed)
+        return edited(sample, warp, edit=edit, seed=seed, with_photo=with_photo)
 
     def field(self, sample: Sample, seed: int) -> Warp:
         """Return where each pixel comes from; every pixel was in view.

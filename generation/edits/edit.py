@@ -37,6 +37,17 @@ class WarpEdit(Edit, Protocol):
         """
         ...
 
+    def moved(self, sample: Sample, warp: Warp, seed: int, *, with_photo: bool = True) -> Sample:
+        """Return the edited sample, given its map: for who needs both and would make it twice.
+
+        Args:
+            sample: As given to `field`.
+            warp: What `field` returned.
+            seed: As given to `field`.
+            with_photo: As for `edited`.
+        """
+        ...
+
 
 def edited_id(id: str, edit: str, seed: int) -> str:
     """Return the id of an edited sample, ``<id>~<name>-<12 hex digits>``.
@@ -56,7 +67,15 @@ def edited_id(id: str, edit: str, seed: int) -> str:
     return f"{id}~{edit.partition('(')[0]}-{seed_for(seed, edit) >> 15:012x}"
 
 
-def edited(sample: Sample, warp: Warp, *, edit: str, seed: int, drawn: str | None = None) -> Sample:
+def edited(
+    sample: Sample,
+    warp: Warp,
+    *,
+    edit: str,
+    seed: int,
+    drawn: str | None = None,
+    with_photo: bool = True,
+) -> Sample:
     """Return a sample with every picture moved by a warp.
 
     Licence, class, prompt and kind of mask are the parent's. Image, mask, weight and
@@ -69,6 +88,8 @@ def edited(sample: Sample, warp: Warp, *, edit: str, seed: int, drawn: str | Non
         seed: Of the edit.
         drawn: What the seed chose within the parameters, a camera for one. None: the parameters say
             all.
+        with_photo: False leaves image and counterfactual as they were, which takes half the time:
+            for a painter, who makes another image.
     """
     provenance = Provenance(
         source=edit.partition("(")[0],
@@ -78,27 +99,32 @@ def edited(sample: Sample, warp: Warp, *, edit: str, seed: int, drawn: str | Non
         edits=(*sample.provenance.edits, edit if drawn is None else drawn),
         models=sample.provenance.models,
     )
-    without, weight = sample.counterfactual, sample.weight
-    planes = [sample.image, sample.mask[None]]
-    planes += [] if weight is None else [weight[None]]
-    planes += [] if without is None else [without]
-    # moved together: half the time goes into finding the points, not into reading them
-    moved = iter(_moved(planes, warp))
+    planes = {"mask": sample.mask, "weight": sample.weight}
+    if with_photo:
+        planes |= {"image": sample.image, "counterfactual": sample.counterfactual}
+    moved = _moved({name: plane for name, plane in planes.items() if plane is not None}, warp)
     return replace(
         sample,
         id=edited_id(sample.id, edit, seed),
-        image=next(moved),
-        mask=next(moved)[0],
-        weight=None if weight is None else next(moved)[0],
-        counterfactual=None if without is None else next(moved),
+        image=moved.get("image", sample.image),
+        mask=moved["mask"],
+        weight=moved.get("weight"),
+        counterfactual=moved.get("counterfactual", sample.counterfactual),
         seed=seed,
         provenance=provenance,
     )
 
 
-def _moved(planes: list[Tensor], warp: Warp) -> list[Tensor]:
-    """Return ``(C, H, W)`` uint8 pictures moved by a warp."""
-    stack = torch.cat(planes).permute(1, 2, 0).numpy()
+def _moved(planes: dict[str, Tensor], warp: Warp) -> dict[str, Tensor]:
+    """Return ``(H, W)`` and ``(C, H, W)`` uint8 pictures moved by a warp.
+
+    Together, because half the time goes into finding the points, not into reading them.
+    """
+    layers = [plane.reshape(-1, *plane.shape[-2:]) for plane in planes.values()]
+    stack = torch.cat(layers).permute(1, 2, 0).numpy()
     moved = torch.from_numpy(apply(stack, warp)).permute(2, 0, 1)
-    parts = torch.split(moved, [len(plane) for plane in planes])
-    return [part.contiguous() for part in parts]
+    parts = torch.split(moved, [len(layer) for layer in layers])
+    return {
+        name: part.contiguous().view(plane.shape)
+        for (name, plane), part in zip(planes.items(), parts, strict=True)
+    }

@@ -53,13 +53,17 @@ class ViewChange:
         Raises:
             ValueError: If the mask is of labels or empty.
         """
+        return self.moved(sample, self.field(sample, seed), seed)
+
+    def moved(self, sample: Sample, warp: Warp, seed: int, *, with_photo: bool = True) -> Sample:
+        """Return the edited sample, given what `field` returned for it."""
         edit = f"view({self.azimuth},{self.elevation},{self.radius},{self.body})"
         view = self.view(seed)
         drawn = (
             f"view(azimuth={view.azimuth:.2f}, elevation={view.elevation:.2f}, "
             f"radius={view.radius:.3f})"
         )
-        return edited(sample, self.field(sample, seed), edit=edit, seed=seed, drawn=drawn)
+        return edited(sample, warp, edit=edit, seed=seed, drawn=drawn, with_photo=with_photo)
 
     def field(self, sample: Sample, seed: int) -> Warp:
         """Return where each pixel comes from.

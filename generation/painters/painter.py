@@ -28,6 +28,7 @@ class Painter(Protocol):
         Args:
             sample: The source, a photo and its mask.
             edited: The same object with another mask, of the same size. It may be `sample` itself.
+                Its image may be that of `sample`, not moved: it is not looked at.
             warp: Where the pixels of the edited mask come from in the source.
             background: Another pair, whose background is taken; None keeps the source's.
             seed: Of all randomness.

@@ -109,6 +109,17 @@ def test_image_mask_weight_and_counterfactual_move_by_the_field(edit: WarpEdit) 
 
 
 @pytest.mark.parametrize("edit", EDITS)
+def test_mask_moved_without_its_photo_is_the_same(edit: WarpEdit) -> None:
+    whole = edit(SOURCE, 2)
+    bare = edit.moved(SOURCE, edit.field(SOURCE, 2), 2, with_photo=False)
+    assert bare.id == whole.id
+    assert bare.provenance == whole.provenance
+    np.testing.assert_array_equal(bare.mask, whole.mask)
+    assert bare.image is SOURCE.image
+    assert bare.counterfactual is SOURCE.counterfactual
+
+
+@pytest.mark.parametrize("edit", EDITS)
 def test_labels_and_empty_masks_are_refused_in_one_line(edit: WarpEdit) -> None:
     labels = replace(SOURCE, mask_kind=MaskKind.LABELS)
     faint = replace(SOURCE, mask=torch.full_like(SOURCE.mask, 127))

@@ -49,7 +49,11 @@ class Shift:
         return Warp(grid=grid, visible=np.ones(SIZE, np.bool_))
 
     def __call__(self, sample: Sample, seed: int) -> Sample:
-        return edited(sample, self.field(sample, seed), edit=f"shift({self.by})", seed=seed)
+        return self.moved(sample, self.field(sample, seed), seed)
+
+    def moved(self, sample: Sample, warp: Warp, seed: int, *, with_photo: bool = True) -> Sample:
+        edit = f"shift({self.by})"
+        return edited(sample, warp, edit=edit, seed=seed, with_photo=with_photo)
 
 
 @dataclass
@@ -160,6 +164,19 @@ def test_painter_gets_one_warp_for_edits_in_turn() -> None:
     assert background is None
     inside = warp.grid[:, 4:]  # left of it the first shift goes on with its outermost values
     assert inside == pytest.approx(Shift(7).field(made, 0).grid[:, 4:])
+
+
+def test_painted_pair_asks_each_edit_for_its_map_once() -> None:
+    class Counted(Shift):
+        asked = 0
+
+        def field(self, sample: Sample, seed: int) -> Warp:
+            self.asked += 1
+            return super().field(sample, seed)
+
+    edits = [Counted(1), Counted(2)]
+    EditedPairs([Chain(edits=edits)], painter=Recording()).synthesise(sample_of("a"), 0, draw_other)
+    assert [edit.asked for edit in edits] == [1, 1]
 
 
 def test_share_of_pairs_takes_another_background_and_names_it_as_a_parent() -> None:
