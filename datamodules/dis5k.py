@@ -19,10 +19,12 @@ from datamodules.mixture import Mixture
 from datamodules.mixture_ready import find_all_ready
 from datamodules.mixture_views import MixtureViews, ReadyMember
 from datamodules.pairs import Pairs
+from datamodules.pool_run import decided_ahead, forget_logs, open_pools
 from datamodules.problems import DatasetError, Problem, format_problems
 from datamodules.sample import View
 from datamodules.seeds import seed_for
 from datamodules.segmentation import SegmentationDataModule
+from datamodules.shards import published_shards
 from datamodules.source import SetSource
 from datamodules.synthetic import GeneratedPairs, made_of_held_out
 from datamodules.transforms import JointTransform
@@ -41,12 +43,15 @@ class Splits:
             added photos move no other (but see `divide`). Frames of one video and other
             photos of one scene belong into named folders: divided by name, neighbours would be
             on both sides.
+        weights: Folder beside each ``gt`` with one weight image a photo; null where all pixels
+            count alike.
     """
 
     train: str = "DIS-TR"
     val: str = "DIS-VD"
     test: tuple[str, ...] = ("DIS-TE1", "DIS-TE2", "DIS-TE3", "DIS-TE4")
     held_out: float = 0.1
+    weights: str | None = None
 
 
 class DIS5K(SegmentationDataModule):
@@ -66,7 +71,6 @@ class DIS5K(SegmentationDataModule):
         cache: Folder of what is made once: resized copies of the training pairs and the findings
             of the check. Null decodes the files themselves at every draw and every check.
         on_error: Whether a defect of the set ends the run or takes the pair out of it.
-        weights: Name of a folder beside ``gt`` with one weight image a photo.
         void: Stored mask value (grey level or palette index) of pixels which do not count.
         source: Writes the set below `root` first, if it is not there.
         mixture: Puts synthetic pairs among the real ones in training. Null: real pairs alone.
@@ -84,7 +88,6 @@ class DIS5K(SegmentationDataModule):
         transforms: list[BasicTransform] | None = None,
         cache: Path | str | None = "data/cache",
         on_error: Literal["raise", "skip"] = "raise",
-        weights: str | None = None,
         void: int | None = None,
         source: SetSource | None = None,
         mixture: Mixture | None = None,
@@ -103,7 +106,6 @@ class DIS5K(SegmentationDataModule):
             margin = 1.0 if keeps_frame and mixture is None else MARGIN
             self.cache = ResizedCache(self.cache_folder, self.size, void=void, margin=margin)
         self.on_error = on_error
-        self.weights = weights
         self.void = void
         self.source = source
         self.mixture = mixture
@@ -136,6 +138,8 @@ class DIS5K(SegmentationDataModule):
         """
         if self.source is not None:
             self.source.write(self.root)
+        if self.trainer is not None:
+            forget_logs(self.trainer)
         files, problems = self.checked_files(progress=True)
         full_list = self._write_problems(problems)
         if problems and self.on_error == "raise":
@@ -173,7 +177,11 @@ class DIS5K(SegmentationDataModule):
         pairs = self._pairs([self.splits.train])
         if self.mixture is None:
             return self.training_loader(SlotViews(pairs, self.seed), len(pairs))
-        return self.training_loader(self._mixed(pairs, self.mixture), len(pairs))
+        views = self._mixed(pairs, self.mixture)
+        before_step = decided_ahead(
+            views, self._held_out(self._files), is_writer=self._place()[0] == 0
+        )
+        return self.training_loader(views, len(pairs), before_step=before_step)
 
     def val_dataloader(self) -> DataLoader[View]:
         """Return this rank's share of the validation pairs."""
@@ -210,8 +218,11 @@ class DIS5K(SegmentationDataModule):
                 self.mixture.ready, self._held_out(files), memory=memory, progress=progress
             )
             problems += found
-            for member in self.mixture.sets:
-                leaked = made_of_held_out(member.root, self._held_out(files))
+            roots = [member.root for member in self.mixture.sets]
+            # a pool may be empty yet; what appears in it later is checked when it is logged
+            roots += [pool.root for pool in self.mixture.pools if published_shards(pool.root)]
+            for root in roots:
+                leaked = made_of_held_out(root, self._held_out(files))
                 problems += leaked.values()
                 self._left_out |= leaked.keys()
         wrong = {problem.id for problem in problems}
@@ -257,6 +268,7 @@ class DIS5K(SegmentationDataModule):
             seed=self.seed,
             batch_size=self.batch_size,
             num_batches=self.num_training_batches(len(pairs)),
+            pools=open_pools(mixture.pools, self.trainer, size=self.size, transform=self.transform),
         )
 
     def _ready_files(self) -> dict[str, list[PairFiles]]:
@@ -282,7 +294,7 @@ class DIS5K(SegmentationDataModule):
         if not self.root.is_dir():
             raise DatasetError(f"{self.root.resolve()} does not exist: give it by --data.root")
         if (self.root / "im").is_dir():
-            pairs, problems = find_pairs(self.root, "", weights=self.weights)
+            pairs, problems = find_pairs(self.root, "", weights=self.splits.weights)
             return self._divided(pairs), problems
         names = [self.splits.train, self.splits.val, *self.splits.test]
         present = [name for name in names if (self.root / name).is_dir()]
@@ -291,7 +303,8 @@ class DIS5K(SegmentationDataModule):
                 f"{self.root.resolve()} holds neither im/ and gt/ nor any of {', '.join(names)}: "
                 "give the folder by --data.root"
             )
-        found = {name: find_pairs(self.root, name, weights=self.weights) for name in present}
+        weights = self.splits.weights
+        found = {name: find_pairs(self.root, name, weights=weights) for name in present}
         return (
             {name: pairs for name, (pairs, _) in found.items()},
             [problem for _, problems in found.values() for problem in problems],

@@ -5,7 +5,7 @@ in the batch. What stands there is a function of (seed, slot) alone, so ranks, w
 a resume change nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -62,12 +62,22 @@ class SlotBatches(Sampler[list[int]]):
         batch_size: Global batch, over all ranks.
         rank: This process.
         world_size: Number of processes; divides `batch_size`.
+        before_step: Called with the number of each step before its slots are handed out, in this
+            process and no worker.
 
     Raises:
         ValueError: If the batch cannot be divided or is larger than the training set.
     """
 
-    def __init__(self, num_samples: int, batch_size: int, rank: int, world_size: int) -> None:
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        rank: int,
+        world_size: int,
+        *,
+        before_step: Callable[[int], None] | None = None,
+    ) -> None:
         if batch_size % world_size:
             raise ValueError(
                 f"batch_size {batch_size} is the global batch and must be a multiple of the "
@@ -82,6 +92,7 @@ class SlotBatches(Sampler[list[int]]):
         self.share = batch_size // world_size
         self.offset = rank * self.share
         self.num_steps = num_samples // batch_size
+        self.before_step = before_step
         self.steps_taken = 0
 
     def __len__(self) -> int:
@@ -90,6 +101,8 @@ class SlotBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         # The loader's workers run ahead of training, so the walk counts for itself.
         for step in range(self.steps_taken, self.steps_taken + self.num_steps):
+            if self.before_step is not None:
+                self.before_step(step)
             first = step * self.batch_size + self.offset
             yield list(range(first, first + self.share))
 

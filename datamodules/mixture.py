@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datamodules.mixture_ready import ReadyPairs
 from datamodules.mixture_share import Share
 from datamodules.mixture_weighting import Weighting
+from datamodules.pool import Pool
 from datamodules.synthesis import PairSynthesis
 from datamodules.synthetic import GeneratedSet
 
@@ -19,6 +20,8 @@ class Mixture:
         synthesis: Makes pairs on the fly, from training pairs alone. None: only ready pairs.
         ready: Folders of ready pairs; on-the-fly synthesis has weight 1 beside theirs.
         sets: Sets that ``predict`` has made, with weights as those of `ready`.
+        pools: Sets that ``predict`` is making, with weights as those of `ready`. What a pool has
+            not, real pairs make up for.
         real_only: Last part of training, in [0, 1), that sees real pairs alone; the curve of
             `share` is run through before it.
         weighting: Which training pairs are drawn more often, as they are or as the source of a
@@ -32,12 +35,15 @@ class Mixture:
     synthesis: PairSynthesis | None = None
     ready: Sequence[ReadyPairs] = ()
     sets: Sequence[GeneratedSet] = ()
+    pools: Sequence[Pool] = ()
     real_only: float = 0.0
     weighting: Weighting | None = None
 
     def __post_init__(self) -> None:
-        if self.synthesis is None and not self.ready and not self.sets:
-            raise ValueError("mixture: give synthesis, folders of ready pairs, or generated sets")
+        if self.synthesis is None and not (self.ready or self.sets or self.pools):
+            raise ValueError(
+                "mixture: give synthesis, folders of ready pairs, generated sets, or pools"
+            )
         if not 0 <= self.real_only < 1:
             raise ValueError(f"mixture: real_only {self.real_only} must be in [0, 1)")
 

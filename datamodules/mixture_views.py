@@ -12,6 +12,7 @@ from datamodules.draws import index_at
 from datamodules.mixture import Mixture
 from datamodules.mixture_weighting import WeightedOrder
 from datamodules.pairs import Pairs, resize_sample
+from datamodules.pool_pairs import PoolPairs
 from datamodules.problems import DatasetError
 from datamodules.sample import Sample, View
 from datamodules.seeds import seed_for
@@ -39,9 +40,10 @@ class ReadyMember(Protocol):
 class MixtureViews(Dataset[View]):
     """Training views addressed by slot, some of them synthetic.
 
-    Whether a slot is synthetic, by which member, and every pixel of it follow from (seed, slot). A
-    real slot holds the pair that it would hold without the mixture, a slot made on the fly an edit
-    of that pair, both under the augmentation that they would have without it.
+    Whether a slot is synthetic, by which member, and every pixel of it follow from (seed, slot),
+    and with pools from their logs. A real slot holds the pair that it would hold without the
+    mixture, and so does one for which a pool has none left; a slot made on the fly holds an edit of
+    that pair. All are under the augmentation that they would have without it.
 
     Args:
         pairs: The real training pairs.
@@ -51,6 +53,7 @@ class MixtureViews(Dataset[View]):
         seed: Root seed of the run.
         batch_size: Global batch: slots of one batch have one share.
         num_batches: Length of the run; None where the share does not depend on it.
+        pools: Pairs of each of ``mixture.pools``, in that order.
 
     Raises:
         DatasetError: If an id of `pairs` or `ready` is held out.
@@ -67,6 +70,7 @@ class MixtureViews(Dataset[View]):
         seed: int,
         batch_size: int,
         num_batches: int | None,
+        pools: Sequence[PoolPairs] = (),
     ) -> None:
         if num_batches is None and mixture.needs_length:
             raise ValueError(
@@ -78,6 +82,7 @@ class MixtureViews(Dataset[View]):
         self.pairs = pairs
         self.mixture = mixture
         self.ready = list(ready)
+        self.pools = list(pools)
         self.seed = seed
         self.batch_size = batch_size
         self.num_batches = num_batches
@@ -87,6 +92,7 @@ class MixtureViews(Dataset[View]):
         self._training_ids = {files.id for files in pairs.files}
         members = [folder.weight for folder in mixture.ready]
         members += [made.weight for made in mixture.sets]
+        members += [pool.weight for pool in mixture.pools]
         weights = [1.0 if mixture.synthesis else 0.0, *members]
         self._member_edges = np.cumsum(weights[:-1]) / sum(weights)
 
@@ -95,12 +101,13 @@ class MixtureViews(Dataset[View]):
 
     def __getitem__(self, slot: int) -> View:
         index = self._index_at(slot)
-        if not self.is_synthetic(slot):
+        member = self._member_at(slot) if self.is_synthetic(slot) else None
+        if member == 0:
+            return self._made_view(index, slot)
+        view = None if member is None else self._finished_view(member - 1, slot)
+        if view is None:
             return self.pairs.training_view(index, self._seed_at(self.pairs, index, slot))
-        member = self._member_at(slot)
-        if member > 0:
-            return replace(self._ready_view(member - 1, slot), is_synthetic=True)
-        return self._made_view(index, slot)
+        return replace(view, is_synthetic=True)
 
     def share_at(self, slot: int) -> float:
         """Return the expected share of synthetic pairs in the batch of a slot."""
@@ -117,6 +124,10 @@ class MixtureViews(Dataset[View]):
         """Return whether the pair at a slot is to be made on the fly."""
         return self.is_synthetic(slot) and self._member_at(slot) == 0
 
+    def asks_pool(self, slot: int, pool: int) -> bool:
+        """Return whether the pair at a slot is to come from one of `pools`, by its number."""
+        return self.is_synthetic(slot) and self._member_at(slot) == 1 + len(self.ready) + pool
+
     def synthesised_at(self, slot: int) -> Synthesised:
         """Return what is made at a slot where `is_made`, before the augmentation.
 
@@ -127,7 +138,7 @@ class MixtureViews(Dataset[View]):
         return self._synthesised(self._index_at(slot), slot)
 
     def _member_at(self, slot: int) -> int:
-        """Return 0 for pairs made on the fly, else 1 + the number of a folder of ready ones."""
+        """Return 0 for pairs made on the fly, else 1 + the number of ready ones or of a pool."""
         place = seed_for(self.seed, "member", slot) / 2**63
         return int(np.searchsorted(self._member_edges, place, side="right"))
 
@@ -139,7 +150,10 @@ class MixtureViews(Dataset[View]):
     def _seed_at(self, pairs: ReadyMember, index: int, slot: int) -> int:
         return seed_for(self.seed, pairs.ids[index], slot)
 
-    def _ready_view(self, member: int, slot: int) -> View:
+    def _finished_view(self, member: int, slot: int) -> View | None:
+        """Return what a folder, a set or a pool has for a slot; None where a pool has nothing."""
+        if member >= len(self.ready):
+            return self.pools[member - len(self.ready)].training_view(slot, self.seed)
         pairs = self.ready[member]
         index = index_at(seed_for(self.seed, "ready", member), slot, len(pairs))
         return pairs.training_view(index, self._seed_at(pairs, index, slot))

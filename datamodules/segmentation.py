@@ -1,7 +1,7 @@
 """What every DataModule of this repository shares: loaders that do not depend on the ranks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -60,12 +60,26 @@ class SegmentationDataModule(LightningDataModule, ABC):
         """Turn bytes into floats on the device: a quarter of the bytes on the way there."""
         return batch.to_float()
 
-    def training_loader(self, views: Dataset[View], num_samples: int) -> SlotLoader:
-        """Return the endless, resumable walk over `views`, which are addressed by slot."""
+    def training_loader(
+        self,
+        views: Dataset[View],
+        num_samples: int,
+        *,
+        before_step: Callable[[int], None] | None = None,
+    ) -> SlotLoader:
+        """Return the endless, resumable walk over `views`, which are addressed by slot.
+
+        Args:
+            views: The training views.
+            num_samples: Size of the training set.
+            before_step: See `SlotBatches`.
+        """
         rank, world_size = self._place()
         return SlotLoader(
             views,
-            slots=SlotBatches(num_samples, self.batch_size, rank, world_size),
+            slots=SlotBatches(
+                num_samples, self.batch_size, rank, world_size, before_step=before_step
+            ),
             num_workers=self.num_workers,
             pin_memory=torch.cuda.is_available(),
         )

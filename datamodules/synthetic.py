@@ -82,7 +82,7 @@ class GeneratedPairs:
             DecodeError: If it is broken.
         """
         _, shard, place = self._places[index]
-        return _reader(self.root, shard).sample(place)
+        return shard_reader(self.root, shard).sample(place)
 
     def training_view(self, index: int, seed: int) -> View:
         """Return a pair as training sees it, a function of `index` and `seed` alone.
@@ -103,13 +103,12 @@ def made_of_held_out(root: Path, held_out: Mapping[str, Sequence[PairFiles]]) ->
         root: Folder of the set.
         held_out: Name of each evaluation split and its pairs.
     """
-    splits = {pair.image.stem: name for name, pairs in held_out.items() for pair in pairs}
+    splits = held_out_names(held_out)
     index, found = index_of(root), {}
     for shard in index.shards:
         reader = ShardReader(root, shard.id)
         for id, pair in zip(shard.ids, reader.pairs, strict=True):
-            sources = {id.split(EDITED)[0], *_parents(pair)} & splits.keys()
-            for source in sources:
+            for source in held_out_sources(id, pair, splits):
                 found[id] = Problem(
                     kind=ProblemKind.SAME_PHOTO,
                     id=id,
@@ -120,12 +119,29 @@ def made_of_held_out(root: Path, held_out: Mapping[str, Sequence[PairFiles]]) ->
     return found
 
 
+def held_out_names(held_out: Mapping[str, Sequence[PairFiles]]) -> dict[str, str]:
+    """Return the split of each validation and test photo by its name."""
+    return {pair.image.stem: name for name, pairs in held_out.items() for pair in pairs}
+
+
+def held_out_sources(id: str, pair: Mapping[str, object], names: Collection[str]) -> set[str]:
+    """Return the names of held-out photos that a pair was made from.
+
+    Args:
+        id: Of the pair.
+        pair: What its shard says of it.
+        names: Of all that is held out.
+    """
+    return {id.split(EDITED)[0], *_parents(pair)}.intersection(names)
+
+
+@lru_cache(maxsize=_OPEN_SHARDS)
+def shard_reader(root: Path, shard: str) -> ShardReader:
+    """Return the reader of a shard, the same while it is among the latest 64 of this process."""
+    return ShardReader(root, shard)
+
+
 def _parents(pair: Mapping[str, object]) -> list[str]:
     provenance = pair["provenance"]
     assert isinstance(provenance, dict)
     return [str(parent).rpartition("/")[2] for parent in provenance["parents"]]
-
-
-@lru_cache(maxsize=_OPEN_SHARDS)
-def _reader(root: Path, shard: str) -> ShardReader:
-    return ShardReader(root, shard)
