@@ -1,5 +1,6 @@
 """How the measures of sets are called, read and judged on the page."""
 
+import math
 from dataclasses import dataclass
 
 from callbacks.similarity_plot import FLOOR_BAND
@@ -17,6 +18,7 @@ class SetMeasure:
     higher_is_closer: bool
     meaning: str
     decimals: int = 3
+    """Where the floor has no spread, which decides otherwise."""
     scale: float = 1.0
     ratio_key: str = ""
     """The comparison whose ratio to the floor stands beside the value. Empty: none."""
@@ -128,14 +130,16 @@ def cell(measure: SetMeasure, found: SetComparison, of_ratio: SetComparison | No
         found: The numbers.
         of_ratio: That of `SetMeasure.ratio_key`.
     """
+    # as many digits as the floor's spread has: distances of some extractors are all alike
+    floor, spread = float(found.floor_mean), float(found.floor_std) * measure.scale
+    decimals = min(6, max(0, 1 - math.floor(math.log10(spread)))) if spread else measure.decimals
 
     def shown(value: float) -> str:
-        return f"{value * measure.scale:.{measure.decimals}f}"
+        return f"{value * measure.scale:.{decimals}f}"
 
-    floor, spread = shown(float(found.floor_mean)), shown(float(found.floor_std))
     return Cell(
         value=shown(float(found.matched_mean)),
-        floor=f"{floor} \N{PLUS-MINUS SIGN} {spread}",
+        floor=f"{shown(floor)} \N{PLUS-MINUS SIGN} {shown(float(found.floor_std))}",
         verdict=verdict(found, higher_is_closer=measure.higher_is_closer),
         ratio="" if of_ratio is None else f"{ratio(of_ratio):.2f}",
     )

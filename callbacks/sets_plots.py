@@ -170,7 +170,7 @@ def _edges(values: Values, scale: str) -> Values:
         return np.arange(min(_MOST_COUNTED, int(values.max())) + 2, dtype=np.float64) - 0.5
     low, high = float(values.min()), float(values.max())
     if scale == "log":
-        low = max(low, 1e-3)
+        low = float(values[values > 0].min(initial=max(high, 1e-3)))  # an empty mask has 0
         return np.asarray(np.geomspace(low, max(high, low * 1.1), _NUM_BINS + 1), np.float64)
     return np.asarray(np.linspace(low, max(high, low + 0.05), _NUM_BINS + 1), np.float64)
 
