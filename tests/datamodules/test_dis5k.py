@@ -207,7 +207,7 @@ def test_weight_folder_and_void_value_become_the_weight_plane(
             pixels[pixels == 77] = 78
             pixels[:4] = 77
             assert cv2.imwrite(str(mask), pixels)
-    data = ready(root, size=(40, 48), weights="doubt", void=77)
+    data = ready(root, size=(40, 48), splits=Splits(test=("DIS-TE1",), weights="doubt"), void=77)
     expected = torch.full((40, 48), 255, dtype=torch.uint8)
     expected[:, :24] = 100
     expected[:4] = 0
