@@ -5,9 +5,10 @@ Letters: H, W size of the pictures.
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from generation.painters.push_pull import low_pass, push_pull
+from generation.painters.push_pull import push_pull, reduced_size
 
 Floats = NDArray[np.float32]
 
@@ -42,8 +43,24 @@ def exchanged(photo: Floats, alpha: Floats, old: Floats, new: Floats) -> Floats:
     # both are smooth but for their rounding to bytes, which would show as noise of hue
     change = cv2.GaussianBlur(new - old, (0, 0), _SMOOTH)
     soft = cv2.GaussianBlur(alpha, (0, 0), _HUE_SOFTNESS)
-    light = change @ _LUMA
-    return photo + (1 - soft)[..., None] * change + ((soft - alpha) * light)[..., None]
+    return _exchanged(photo, alpha, np.asarray(soft, np.float32), np.asarray(change, np.float32))
+
+
+@njit(nogil=True, cache=True)
+def _exchanged(photo: Floats, alpha: Floats, soft: Floats, change: Floats) -> Floats:
+    """Add a change of light, its hue by soft and its luma by exact coverage, in one pass."""
+    height, width = alpha.shape
+    result = np.empty_like(photo)
+    for i in range(height):
+        for j in range(width):
+            luma = np.float32(0)
+            for c in range(3):
+                luma += _LUMA[c] * change[i, j, c]
+            exact = (soft[i, j] - alpha[i, j]) * luma
+            share = np.float32(1) - soft[i, j]
+            for c in range(3):
+                result[i, j, c] = photo[i, j, c] + share * change[i, j, c] + exact
+    return result
 
 
 def inlaid(scene: Floats, photo: Floats, mask: Floats, *, keep: float, fade: float) -> Floats:
@@ -89,5 +106,7 @@ def corrected(picture: Floats, scene: Floats, alpha: Floats, beyond: Floats) -> 
 
 
 def light_of(scene: Floats) -> Floats:
-    """Return a whole picture's light, as `exchanged` takes it."""
-    return low_pass(scene, np.ones(scene.shape[:2], np.float32))
+    """Return a whole picture's light as `low_pass` does, for `exchanged`: ``(H, W, 3)`` float32."""
+    height, width = scene.shape[:2]
+    small = cv2.resize(scene, reduced_size(height, width), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))

@@ -5,16 +5,17 @@ Decoys leave the same trace elsewhere: a region of the picture is moved by a few
 onto itself. Letters: H, W size of the picture.
 """
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from generation.edits.warp import Warp, apply
 
 Floats = NDArray[np.float32]
 
 _SHARE = (0.15, 0.4)  # side of a decoy, of the picture's
 _SHIFT = 3.0  # pixels at most; further, and lines through the seam would be broken
+_REACH = math.ceil(_SHIFT) + 1  # pixels on either side that cubic interpolation reads
 _LEAST = 8  # pixels; smaller pictures have no room for a region with an outline
 _NODES = 6  # of the noise that shapes a region, along each side
 _LEVEL = 0.12  # above which the noise times a bump is inside; leaves about half of the square
@@ -62,9 +63,18 @@ def _bump(length: int) -> Floats:
 
 
 def _shifted(picture: Floats, shift: NDArray[np.float64]) -> Floats:
-    rows, columns = picture.shape[:2]
-    y, x = np.mgrid[:rows, :columns].astype(np.float32)
-    grid = np.dstack([x + np.float32(shift[0]), y + np.float32(shift[1])])
-    pixels = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    moved = apply(pixels, Warp(grid=grid, visible=np.ones((rows, columns), np.bool_)))
-    return moved.astype(np.float32)
+    """Return a picture read `shift` pixels, x and y, further on, by cubic interpolation.
+
+    The same at every pixel, so it is a filter: a fifth of the time of `generation.edits.resample`.
+    """
+    across, along = (_kernel(float(value)) for value in shift)
+    moved = cv2.sepFilter2D(picture, -1, across, along, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
+
+
+def _kernel(shift: float) -> NDArray[np.float64]:
+    """Return the Catmull-Rom weights of the pixels from `_REACH` before to `_REACH` after."""
+    away = np.abs(np.arange(-_REACH, _REACH + 1) - shift)
+    near = 1 + away**2 * (1.5 * away - 2.5)
+    far = 2 + away * (-4 + away * (2.5 - 0.5 * away))
+    return np.where(away < 1, near, np.where(away < 2, far, 0.0))

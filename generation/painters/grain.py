@@ -17,6 +17,7 @@ _HUE_BLUR = 0.45  # pixels: takes off about what the second rounding adds
 
 # the 3 x 3 mask below has a gain of 6 on independent noise, and .6745 is the quartile of a normal
 _GAIN = 6 * 0.6745
+_MEAN = np.full((1, 3), 1 / 3, np.float32)  # of the channels
 _LAPLACIANS = np.array(((1, -2, 1), (-2, 4, -2), (1, -2, 1)), np.float32)
 
 
@@ -34,8 +35,11 @@ def noise_level(picture: Floats, weight: Floats) -> float:
     Returns:
         0 if fewer than 64 pixels can be read.
     """
-    grey = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))
-    answer = np.abs(cv2.filter2D(grey, -1, _LAPLACIANS))[::2, ::2][weight[::2, ::2] > 0.5]
+    return _level(np.asarray(cv2.transform(picture, _MEAN), np.float32), weight)
+
+
+def _level(plane: Floats, weight: Floats) -> float:
+    answer = np.abs(cv2.filter2D(plane, -1, _LAPLACIANS))[::2, ::2][weight[::2, ::2] > 0.5]
     if answer.size < 64:
         return 0.0
     return float(np.median(answer)) / _GAIN
@@ -52,13 +56,12 @@ def calm_hue(picture: Floats, photo: Floats) -> Floats:
         picture: ``(H, W, 3)`` float32 in grey levels, not yet rounded.
         photo: ``(h, w, 3)`` float32 of the same camera, rounded.
     """
-    hue = photo[..., :1] - photo[..., 1:2]
-    level = noise_level(np.repeat(hue, 3, axis=2), np.ones(hue.shape[:2], np.float32))
+    hue = photo[..., 0] - photo[..., 1]
+    level = _level(hue, np.ones_like(hue))
     keep = np.sqrt(max(0.0, 1 - _ROUNDING / max(level**2, 1e-6)))
-    grey = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))[..., None]
-    own = picture - grey
-    smooth = cv2.GaussianBlur(own, (0, 0), _HUE_BLUR)
-    return grey + smooth + np.float32(keep) * (own - smooth)
+    own = cv2.transform(picture, np.eye(3, dtype=np.float32) - _MEAN)
+    noise = own - cv2.GaussianBlur(own, (0, 0), _HUE_BLUR)
+    return picture - np.float32(1 - keep) * noise
 
 
 @njit(nogil=True, cache=True)

@@ -52,7 +52,7 @@ def low_pass(picture: Floats, weight: Floats) -> Floats:
         ``(H, W, C)`` float32: means over `_CELL` x `_CELL` pixels, interpolated.
     """
     height, width = weight.shape
-    size = (max(1, width // _CELL), max(1, height // _CELL))
+    size = reduced_size(height, width)
     planes = np.empty((height, width, picture.shape[2] + 1), np.float32)
     np.multiply(picture, weight[..., None], out=planes[..., :-1])
     planes[..., -1] = weight
@@ -62,6 +62,11 @@ def low_pass(picture: Floats, weight: Floats) -> Floats:
     filled = push_pull(means, np.minimum(1, 4 * share))
     full = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(full, np.float32)
+
+
+def reduced_size(height: int, width: int) -> tuple[int, int]:
+    """Return width and height of the picture of which `low_pass` keeps the light."""
+    return max(1, width // _CELL), max(1, height // _CELL)
 
 
 @njit(nogil=True, cache=True)

@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from generation.painters.box import box_around
 from generation.painters.patch_match import RADIUS, match, vote
-from generation.painters.push_pull import push_pull
+from generation.painters.push_pull import low_pass, push_pull
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -18,9 +19,11 @@ Bools = NDArray[np.bool_]
 # long, and the correction at the rim hides what is misplaced by less than its cell
 _FINEST = 96
 _NUM_LEVELS = 3
+_AROUND = 8  # pixels: what lies behind the object goes on from there
 # guesses and searches in turn, from the coarsest level on
 _GUESSES = (4, 2, 2)
-_ROUNDS = 3
+# a third takes half as long again and finds patches that differ by 4 % less
+_ROUNDS = 2
 
 
 def fill(image: Floats, gap: Bools, seed: int, *, wanted: Bools | None = None) -> Floats:
@@ -51,11 +54,17 @@ def fill(image: Floats, gap: Bools, seed: int, *, wanted: Bools | None = None) -
     near = cv2.dilate(seen.astype(np.uint8), np.ones((2 * scale + 1,) * 2, np.uint8)) > 0
     blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), 2.0), np.float32)
     copied = _copy(image, blurred, near, offsets, scale)
-    rim = (near & ~gap).astype(np.float32)
-    shift = _smooth_difference(image - copied, rim)
-    filled = np.where(seen[..., None], copied + shift, image)
+    filled = image.copy()
+    here = box_around(near, 0)
+    rim = (near[here] & ~gap[here]).astype(np.float32)
+    shift = _smooth_difference(image[here] - copied[here], rim)
+    filled[here] = np.where(seen[here][..., None], copied[here] + shift, image[here])
     hidden = gap & ~seen
-    return np.where(hidden[..., None], _smooth(filled, hidden), filled) if hidden.any() else filled
+    if hidden.any():
+        here = box_around(hidden, _AROUND)
+        light = low_pass(filled[here], 1 - hidden[here].astype(np.float32))
+        filled[here] = np.where(hidden[here][..., None], light, filled[here])
+    return filled
 
 
 def _smooth(image: Floats, gap: Bools) -> Floats:
@@ -119,8 +128,9 @@ def _touched(plane: Bools, shape: tuple[int, int], scale: int) -> Bools:
     """Return the cells of which the plane has a pixel; beyond its border it goes on."""
     rows, columns = shape
     below, right = rows * scale - plane.shape[0], columns * scale - plane.shape[1]
-    padded = np.pad(plane, ((0, below), (0, right)), mode="edge")
-    return padded.reshape(rows, scale, columns, scale).max(axis=(1, 3))
+    whole = plane.astype(np.float32)
+    padded = cv2.copyMakeBorder(whole, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA) > 0
 
 
 def _whole_patches(known: Bools) -> Bools:

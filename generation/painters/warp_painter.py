@@ -15,6 +15,7 @@ from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
 from generation.edits.warp import Warp, apply
 from generation.painters.blend import corrected, exchanged, inlaid, light_of
+from generation.painters.box import Box, box_around
 from generation.painters.decoys import add_decoys
 from generation.painters.grain import add_noise, calm_hue, noise_level
 from generation.painters.light import relit
@@ -23,7 +24,7 @@ from generation.painters.painter import PaintError
 from generation.painters.push_pull import low_pass, push_pull
 from generation.painters.removal import fill
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same arguments give other pixels."""
 
 Floats = NDArray[np.float32]
@@ -86,12 +87,11 @@ class WarpPainter:
             PaintError: If a mask is of labels, the source's is empty, or sizes differ.
         """
         _check(sample, edited, warp, background)
-        mask, target = _plane(sample.mask), _plane(edited.mask)
-        old, scene = self._backgrounds(sample, background, target, seed)
-        image = _pixels(sample)
-        alpha = coverage(image, mask, old, error=self.mask_error)
-        cut, put = _box(mask, 4 * self._reach()), _box(target, 4 * self._reach())
-        planes = np.dstack([image[cut], old[cut], alpha[cut] * 255, mask[cut] * 255])
+        mask, target, image = _plane(sample.mask), _plane(edited.mask), _pixels(sample)
+        cut, put = (box_around(plane, 4 * self._reach()) for plane in (mask, target))
+        old, scene = self._backgrounds(sample, background, target, cut, seed)
+        alpha = coverage(image[cut], mask[cut], old, error=self.mask_error)
+        planes = np.dstack([image[cut], old, alpha * 255, mask[cut] * 255])
         picture = scene.copy()
         picture[put] = self._composed(
             _moved(planes, _part(warp, cut, put)),
@@ -127,15 +127,15 @@ class WarpPainter:
         return corrected(picture, scene, alpha, target - moved[..., 7] / np.float32(255))
 
     def _backgrounds(
-        self, sample: Sample, background: Sample | None, target: Floats, seed: int
+        self, sample: Sample, background: Sample | None, target: Floats, cut: Box, seed: int
     ) -> tuple[Floats, Floats]:
-        """Return the light of the source without the object, and the picture it is put in."""
+        """Return the light of the source's cut without the object, and what it is put in."""
         image, gap = _pixels(sample), self._gap(sample.mask.numpy())
         wanted = target < 1
         if background is None:
             filled = fill(image, gap, seed_for(seed, "fill"), wanted=wanted)
-            return light_of(filled), filled
-        old = low_pass(image, 1 - gap.astype(np.float32))
+            return light_of(filled[cut]), filled
+        old = low_pass(image[cut], 1 - gap[cut].astype(np.float32))
         other, mask = _fitted(background, target, np.random.default_rng(seed_for(seed, "crop")))
         return old, fill(other, self._gap(mask), seed_for(seed, "fill"), wanted=wanted)
 
@@ -221,18 +221,7 @@ def _fitted(
     return fitted[..., :3].astype(np.float32), np.ascontiguousarray(fitted[..., 3])
 
 
-def _box(plane: Floats, margin: int) -> tuple[slice, slice]:
-    """Return the rows and columns of what is not 0, and some pixels around; all where all is 0."""
-    box = []
-    for axis, length in enumerate(plane.shape):
-        found = np.flatnonzero(plane.any(axis=1 - axis))
-        if not found.size:
-            return slice(0, plane.shape[0]), slice(0, plane.shape[1])
-        box.append(slice(max(0, found[0] - margin), min(length, found[-1] + 1 + margin)))
-    return box[0], box[1]
-
-
-def _part(warp: Warp, source: tuple[slice, slice], target: tuple[slice, slice]) -> Warp:
+def _part(warp: Warp, source: Box, target: Box) -> Warp:
     """Return the warp from a part of the source to a part of the edited picture."""
     first = np.array((source[1].start, source[0].start), np.float32)
     return Warp(grid=warp.grid[target] - first, visible=warp.visible[target])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from generation.painters.decoys import add_decoys
 from generation.painters.grain import add_noise, noise_level
 from generation.painters.light import relit
 from generation.painters.matte import coverage
@@ -84,6 +85,18 @@ def test_noise_level_is_that_of_the_noise_on_a_slope() -> None:
     level = noise_level(noisy(4.0, (128, 128)) + slope, np.ones((128, 128), np.float32))
     assert level == pytest.approx(4.0, rel=0.05)
     assert noise_level(noisy(4.0), np.zeros((64, 64), np.float32)) == 0
+
+
+def test_decoy_on_a_slope_is_the_slope_moved_by_three_pixels_at_most() -> None:
+    slope = np.tile(2 * np.arange(128, dtype=np.float32)[:, None], (128, 1, 3))
+    picture = slope.copy()
+    outline = np.zeros((128, 128), np.float32)
+    add_decoys(picture, outline, number=1, softness=0, rng=np.random.default_rng(1))
+    change = (picture - slope)[..., 0]
+    moved = change[np.abs(change) > 0.01]
+    assert 0.5 < np.abs(moved).max() < 6
+    # one and the same shift but for the region's soft edge
+    assert (np.abs(moved - np.median(moved)) < 1e-3).mean() > 0.6
 
 
 def test_coverage_finds_the_edge_of_a_photo_whose_mask_is_off() -> None:
