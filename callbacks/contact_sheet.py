@@ -1,5 +1,6 @@
 """A picture of some pairs of a set: each image beside itself under its mask."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -16,10 +17,20 @@ _BACKGROUND = 24
 Pixels = npt.NDArray[np.uint8]
 
 
-def contact_sheet(folder: Path) -> bytes | None:
-    """Return a PNG with up to forty pairs, evenly from all over the set; None without any."""
+def contact_sheet(folder: Path, left_out: Collection[str] = ()) -> bytes | None:
+    """Return a PNG with up to forty pairs, evenly from all over the set; None without any.
+
+    Args:
+        folder: Of the set.
+        left_out: Ids of pairs that are not shown.
+    """
     readers = [ShardReader(folder, name) for name in published_shards(folder)]
-    places = [(reader, place) for reader in readers for place in range(len(reader))]
+    places = [
+        (reader, place)
+        for reader in readers
+        for place, id in enumerate(reader.ids)
+        if id not in left_out
+    ]
     if not places:
         return None
     count = min(len(places), _COLUMNS * _ROWS)
@@ -32,11 +43,17 @@ def contact_sheet(folder: Path) -> bytes | None:
     return cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()
 
 
+def coverage(sample: Sample) -> Pixels:
+    """Return ``(H, W)`` uint8 of what is object: of labels, whatever is no background or void."""
+    mask: Pixels = sample.mask.numpy()
+    if sample.mask_kind is MaskKind.LABELS:
+        return np.where((mask > 0) & (mask < 255), 255, 0).astype(np.uint8)
+    return mask
+
+
 def _tile(sample: Sample) -> Pixels:
     image = sample.image.permute(1, 2, 0).numpy()
-    alpha = sample.mask.numpy()
-    if sample.mask_kind is MaskKind.LABELS:
-        alpha = np.where((alpha > 0) & (alpha < 255), 255, 0).astype(np.uint8)
+    alpha = coverage(sample)
     size = (_TILE, max(1, round(_TILE * image.shape[0] / image.shape[1])))
     if size[1] > _TILE:
         size = (max(1, round(_TILE * image.shape[1] / image.shape[0])), _TILE)

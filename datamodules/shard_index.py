@@ -12,7 +12,8 @@ from datamodules.json_value import Json, canonical
 from datamodules.shards import ShardReader, published_shards
 
 INDEX = "index.json"
-_REJECTED = "rejected*.txt"
+REJECT_LISTS = "rejected*.txt"
+"""Files beside the shards, each a list of pairs that readers leave out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,21 +73,25 @@ def write_index(folder: Path) -> Index:
     while True:
         names = published_shards(folder)
         index = index_of(folder)
-        content: dict[str, Json] = {
-            "format": 1,
-            "digest": index.digest,
-            "plan": index.plan,
-            "num_pairs": len(index.places),
-            "shards": [_as_json(shard) for shard in index.shards],
-        }
-        write_atomically(folder / INDEX, json.dumps(content, indent=1).encode())
+        write_atomically(folder / INDEX, json.dumps(content_of(index), indent=1).encode())
         if published_shards(folder) == names == [shard.id for shard in index.shards]:
             return index
 
 
+def content_of(index: Index) -> dict[str, Json]:
+    """Return what ``index.json`` holds."""
+    return {
+        "format": 1,
+        "digest": index.digest,
+        "plan": index.plan,
+        "num_pairs": len(index.places),
+        "shards": [_as_json(shard) for shard in index.shards],
+    }
+
+
 def rejected_later(folder: Path) -> set[str]:
     """Return the ids of all ``rejected*.txt`` of a set, one a line; after a tab, the reason."""
-    lines = [line for path in folder.glob(_REJECTED) for line in path.read_text().splitlines()]
+    lines = [line for path in folder.glob(REJECT_LISTS) for line in path.read_text().splitlines()]
     return {line.partition("\t")[0].strip() for line in lines} - {""}
 
 

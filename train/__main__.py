@@ -1,18 +1,20 @@
 """``python -m train``: the door."""
 
 import sys
+from importlib import import_module
 
 from train.environment import torchvision_mismatch
+
+WITHOUT_TRAINER = ("audit", "verify", "export", "page")
+"""Commands that work on a finished set; each is the module of its name."""
 
 if __name__ == "__main__":
     mismatch = torchvision_mismatch()
     if mismatch is not None:
         sys.exit(f"error: {mismatch}")
 
-    if sys.argv[1:2] == ["audit"]:  # it needs no Trainer
-        from train.audit import main as audit_main
-
-        audit_main(sys.argv[2:])
+    if sys.argv[1:2] and sys.argv[1] in WITHOUT_TRAINER:
+        import_module(f"train.{sys.argv[1]}").main(sys.argv[2:])
     else:
         from train.cli import main
 
