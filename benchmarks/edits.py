@@ -1,6 +1,7 @@
 """What edits cost and keep, and a sheet of what they look like.
 
-python -m benchmarks.edits                              pairs per second and core
+python -m benchmarks.edits                              milliseconds a pair, as JSON
+python -m benchmarks.edits --rows FILE                  the same, added to a file of JSON lines
 python -m benchmarks.edits --kept                       share with parts and holes kept, procedural
 python -m benchmarks.edits --kept --folder FOLDER       the same for the masks in FOLDER/*/gt
 python -m benchmarks.edits --sheet docs/edits.jpg       sources and edits
@@ -8,16 +9,15 @@ python -m benchmarks.edits --sheet docs/edits.jpg       sources and edits
 
 import argparse
 import os
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.pair_time import report, spread, times
 from datamodules.sample import MaskKind, Provenance, Sample
 from generation.edits.diffeomorphism import Diffeomorphism
 from generation.edits.edit import WarpEdit
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="write the sheet (JPEG) instead")
     parser.add_argument("--kept", action="store_true", help="count parts and holes instead")
     parser.add_argument("--folder", type=Path, help="data set in DIS5K layout, for --kept")
+    parser.add_argument("--rows", type=Path, help="file that the times are added to")
     parser.add_argument("--size", type=int, default=512, help="of the longer side")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scenes", type=int, default=16)
@@ -64,26 +65,22 @@ def main() -> None:
     if arguments.kept:
         count_kept(list(samples))
     else:
-        measure(list(samples), arguments.repeats)
+        measure(list(samples), arguments.repeats, arguments.rows)
 
 
-def measure(samples: list[Sample], repeats: int) -> None:
-    """Print pairs per second on one core, by processor time: median, least and most."""
+def measure(samples: list[Sample], repeats: int, rows: Path | None) -> None:
+    """Report the time of a pair on one core, and of the map of pixels alone."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    print("| edit | pairs/s/core | milliseconds for the map alone |\n|---|---|---|")
     for name, edit in edits().items():
-        edit(samples[0], 0)  # compiles
-        whole, maps = [], []
-        for repeat in range(repeats):
-            start = time.process_time()
-            for sample in samples:
-                edit(sample, repeat)
-            middle = time.process_time()
-            for sample in samples:
-                edit.field(sample, repeat)
-            whole.append(len(samples) / (middle - start))
-            maps.append(1000 * (time.process_time() - middle) / len(samples))
-        print(f"| {name} | {_spread(whole)} | {_spread(maps)} |", flush=True)
+        for part, make in (("whole", edit), ("map", edit.field)):
+
+            def make_all(make: Callable[[Sample, int], object] = make) -> None:
+                for seed, sample in enumerate(samples):
+                    make(sample, seed)
+
+            found = spread(times(make_all, repeats), len(samples))
+            size = max(samples[0].mask.shape)
+            report({"what": name, "part": part, "size": size, **found}, rows)
 
 
 def count_kept(samples: list[Sample]) -> None:
@@ -154,10 +151,6 @@ def _label(text: str, width: int) -> Pixels:
     strip = np.full((18, width, 3), 255, np.uint8)
     place, font = (4, 13), cv2.FONT_HERSHEY_SIMPLEX
     return np.asarray(cv2.putText(strip, text, place, font, 0.4, (0, 0, 0), 1, cv2.LINE_AA))
-
-
-def _spread(values: list[float]) -> str:
-    return f"{median(values):.1f} ({min(values):.1f}-{max(values):.1f})"
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
 """How fast pairs are painted, and a sheet of what they look like.
 
-python -m benchmarks.painter                              pairs per second and core, as JSON
+python -m benchmarks.painter                              milliseconds a pair, as JSON
+python -m benchmarks.painter --rows FILE                  the same, added to a file of JSON lines
 python -m benchmarks.painter --sheet docs/painted.jpg     procedural scenes, bent and painted
 """
 
 import argparse
-import json
 import os
-import time
 from pathlib import Path
-from statistics import median
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.pair_time import report, spread, times
 from datamodules.sample import Sample
 from generation.edits.diffeomorphism import Diffeomorphism
 from generation.edits.warp import Warp
@@ -33,40 +32,35 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet (JPEG) instead")
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--rows", type=Path, help="file that the results are added to")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[512])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scenes", type=int, default=12, help="per repeat")
     options = parser.parse_args()
     if options.sheet:
         write_sheet(options.sheet)
     else:
-        measure(options.size, options.repeats, options.scenes)
+        cv2.setNumThreads(1)
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        for size in options.sizes:
+            measure(size, options.repeats, options.scenes, options.rows)
 
 
-def measure(size: int, repeats: int, num_scenes: int) -> None:
-    """Print pairs per second of processor time on one core, without the edit itself."""
-    cv2.setNumThreads(1)
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def measure(size: int, repeats: int, num_scenes: int, rows: Path | None) -> None:
+    """Report the time of a pair on one core, without the edit itself."""
     scenes = ProceduralScenes(size=size)
     samples = [scenes.sample(scenes.spec("train", k)) for k in range(num_scenes)]
     work = [(sample, *_edited(sample, k)) for k, sample in enumerate(samples)]
     painter = WarpPainter(0)
     for name, step in (("kept", 0), ("other", 1)):
-        rates = []
-        for _ in range(repeats + 1):
-            start = time.process_time()
+
+        def paint_all(step: int = step) -> None:
             for k, (sample, edited, warp) in enumerate(work):
                 other = samples[(k + 1) % num_scenes] if step else None
                 painter.paint(sample, edited, warp=warp, background=other, seed=k)
-            rates.append(num_scenes / (time.process_time() - start))
-        rates = rates[1:]  # the first compiles
-        row = {
-            "background": name,
-            "size": size,
-            "pairs_per_s_core": round(median(rates), 2),
-            "range": [round(min(rates), 2), round(max(rates), 2)],
-        }
-        print(json.dumps(row), flush=True)
+
+        found = spread(times(paint_all, repeats), num_scenes)
+        report({"what": "WarpPainter", "background": name, "size": size, **found}, rows)
 
 
 def write_sheet(path: Path) -> None:
