@@ -1,12 +1,15 @@
 """How long training waits for its data."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from callbacks.pool_facts import PoolFacts, pool_facts
+from callbacks.trained_mixture import trained_mixture
 from datamodules.atomic import write_atomically
 from datamodules.batch import Batch
 from datamodules.draws import SlotLoader
@@ -20,8 +23,8 @@ class DataStall(Callback):
     The time begins when the first batch is there, so that the start of the workers does not count,
     and stands still during validation. ``train/data_stall`` is logged for each stretch of
     ``log_every_n_steps`` batches, from rank 0; at the end the share of the whole run, of the rank
-    that waited most, is printed and left in ``timing.json``. A run that was stopped and continued
-    counts as one.
+    that waited most, is printed and left in ``timing.json``, beside what the run had of its pools.
+    A run that was stopped and continued counts as one.
     """
 
     def __init__(self) -> None:
@@ -94,6 +97,7 @@ class DataStall(Callback):
             "seconds_waited": self._waited,
             "seconds_to_first_batch": self._first_wait,
             "num_batches": self._num_batches,
+            "pools": [asdict(facts) for facts in _pools(trainer)],
         }
         path = Path(trainer.default_root_dir) / TIMING
         write_atomically(path, f"{json.dumps(timing, indent=1)}\n".encode())
@@ -113,6 +117,13 @@ class DataStall(Callback):
         self._waited = state_dict["waited"]
         self._num_batches = int(state_dict["num_batches"])
         self._stretch = (self._seconds, self._waited)
+
+
+def _pools(trainer: Trainer) -> list[PoolFacts]:
+    views = trained_mixture(trainer)
+    if views is None:
+        return []
+    return pool_facts(views, (trainer.fit_loop.total_batch_idx + 1) * views.batch_size)
 
 
 def _share(waited: float, seconds: float) -> float:

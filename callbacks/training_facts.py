@@ -8,6 +8,7 @@ from pathlib import Path
 
 from callbacks.data_stall import TIMING
 from callbacks.gallery import FOLDER, INDEX, PICTURES, Gallery, picture_name, read_gallery
+from callbacks.pool_facts import PoolFacts
 from callbacks.synthesis_failures import COUNTS, failure_files, read_failures
 
 
@@ -47,6 +48,7 @@ class TrainingFacts:
 
     stall: Stall | None
     synthetic: SyntheticShare | None
+    pools: tuple[PoolFacts, ...]
     failures: tuple[Failure, ...]
     """The most frequent first."""
     failure_files: tuple[str, ...]
@@ -58,7 +60,7 @@ class TrainingFacts:
     @property
     def has_training(self) -> bool:
         """Whether there is anything but a gallery."""
-        return any((self.stall, self.synthetic, self.failures))
+        return any((self.stall, self.synthetic, self.pools, self.failures))
 
 
 def read_training_facts(root: Path) -> TrainingFacts:
@@ -75,6 +77,7 @@ def read_training_facts(root: Path) -> TrainingFacts:
     return TrainingFacts(
         stall=_stall(root / TIMING),
         synthetic=_synthetic(root / COUNTS),
+        pools=_pools(root / TIMING),
         failures=tuple(
             Failure(id=id, reason=reason, times=times)
             for (id, reason), times in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
@@ -99,6 +102,16 @@ def _stall(path: Path) -> Stall | None:
     )
 
 
+def _pools(path: Path) -> tuple[PoolFacts, ...]:
+    if not path.is_file():
+        return ()
+    content = json.loads(path.read_text())  # as `_stall` has read it
+    try:
+        return tuple(PoolFacts(**facts) for facts in content.get("pools", ()))
+    except (AttributeError, TypeError) as error:
+        raise _not_of_a_fit(path, error) from error
+
+
 def _synthetic(path: Path) -> SyntheticShare | None:
     values = _numbers(path, ("num_samples", "num_synthetic", "num_failed"))
     if values is None:
@@ -114,9 +127,11 @@ def _numbers(path: Path, names: tuple[str, ...]) -> dict[str, float] | None:
         content = json.loads(path.read_text())
         return {name: float(content[name]) for name in names}
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not what a fit leaves ({error}): remove it to go on without it"
-        ) from error
+        raise _not_of_a_fit(path, error) from error
+
+
+def _not_of_a_fit(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is not what a fit leaves ({error}): remove it to go on without it")
 
 
 def _pictures(folder: Path, num_pairs: int) -> tuple[Mapping[str, bytes], ...]:

@@ -138,8 +138,6 @@ class DIS5K(SegmentationDataModule):
         """
         if self.source is not None:
             self.source.write(self.root)
-        if self.trainer is not None:
-            forget_logs(self.trainer)
         files, problems = self.checked_files(progress=True)
         full_list = self._write_problems(problems)
         if problems and self.on_error == "raise":
@@ -177,6 +175,8 @@ class DIS5K(SegmentationDataModule):
         pairs = self._pairs([self.splits.train])
         if self.mixture is None:
             return self.training_loader(SlotViews(pairs, self.seed), len(pairs))
+        if self.trainer is not None:
+            forget_logs(self.trainer)
         views = self._mixed(pairs, self.mixture)
         before_step = decided_ahead(
             views, self._held_out(self._files), is_writer=self._place()[0] == 0

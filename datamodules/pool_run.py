@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.trainer.states import TrainerFn
 
 from datamodules.folder import PairFiles
 from datamodules.mixture_views import MixtureViews
@@ -40,15 +39,16 @@ def open_pools(
 
 
 def forget_logs(trainer: Trainer) -> None:
-    """Remove the logs of an earlier run before one begins afresh in its folder.
+    """Remove the logs of an earlier run where one begins afresh in its folder.
 
-    Belongs before the first barrier of a fit, or another rank might draw from such a log.
+    All ranks call this, and none goes on before it is done, or it might draw from such a log. Not
+    before the loops are restored: until then a run that goes on looks like a fresh one.
     """
-    if not trainer.is_global_zero or trainer.state.fn is not TrainerFn.FITTING:
-        return
-    if trainer.ckpt_path is None or _is_trial(trainer):
-        for path in _log_path(trainer, 0).parent.glob(_log_path(trainer, "*").name):
+    if trainer.is_global_zero and trainer.fit_loop.total_batch_idx < 0:
+        name = _log_path(trainer, "*").name
+        for path in Path(trainer.default_root_dir).glob(name):
             path.unlink()
+    trainer.strategy.barrier()
 
 
 def decided_ahead(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ from callbacks.gallery import (
     gallery_json,
     picture_name,
 )
+from callbacks.pool_facts import PoolFacts
 from tests.callbacks.report_runs import Blobs, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
@@ -30,6 +32,17 @@ PAIR = GalleryPair(
     components=(1, 1),
     holes=(4, 3),
     iou=0.625,
+)
+
+
+BROKEN_POOL = json.dumps(
+    {
+        "data_stall": 0.1,
+        "seconds": 1,
+        "seconds_to_first_batch": 1,
+        "num_batches": 1,
+        "pools": [{"echo": 1}],
+    }
 )
 
 
@@ -76,6 +89,29 @@ def test_run_without_a_mixture_shows_its_data_stall_alone(tmp_path: Path) -> Non
     assert "That is much" not in page
     assert "synthetic" not in page
     assert page.index('href="#training"') < page.index('id="training"')
+
+
+def test_pool_shows_what_it_was_asked_for_and_what_it_had(tmp_path: Path) -> None:
+    write_timing(tmp_path, 0.001)
+    path = tmp_path / "timing.json"
+    facts = PoolFacts(
+        root="sets/warp",
+        num_asked=2000,
+        num_had=500,
+        share_asked=0.5,
+        share_had=0.125,
+        num_pairs=96,
+        num_drawn=80,
+        mean_echo=6.25,
+        max_echo=8,
+        sizes=((0, 0), (16, 64), (48, 96)),
+    )
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pools": [asdict(facts)]}))
+    page = page_of(tmp_path)
+    assert "<code>sets/warp</code> was asked for 2,000 of the samples (50.0 %)" in page
+    assert "had 500 of them (12.5 %)" in page
+    assert "It grew from 0 to 96 pairs, of which 80 were drawn, 6.2 times each" in page
+    assert "and 8 at most" in page
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +172,7 @@ def test_gallery_of_failures_alone_names_them(tmp_path: Path) -> None:
     assert 'id="training"' not in page
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"data_stall": "much"}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"data_stall": "much"}', BROKEN_POOL])
 def test_broken_file_of_a_fit_is_an_error_before_the_test(text: str, tmp_path: Path) -> None:
     (tmp_path / "timing.json").write_text(text)
     with pytest.raises(ValueError, match=r"timing\.json is not what a fit leaves .* remove it"):

@@ -42,3 +42,12 @@ def test_batch_that_ranks_cannot_share_is_an_error_with_both_numbers() -> None:
 def test_batch_larger_than_the_training_set_is_an_error_with_both_numbers() -> None:
     with pytest.raises(ValueError, match=r"batch_size 30 .* 21"):
         SlotBatches(21, 30, 0, 1)
+
+
+def test_each_step_is_announced_before_its_slots_are_handed_out() -> None:
+    announced: list[int] = []
+    slots = SlotBatches(12, 4, 1, 2, before_step=announced.append)
+    slots.steps_taken = 5
+    for step, batch in enumerate(slots, start=5):
+        assert announced == list(range(5, step + 1))
+        assert batch == [4 * step + 2, 4 * step + 3]
