@@ -2,11 +2,13 @@
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from callbacks.contact_sheet import contact_sheet
+from callbacks.set_page import write_set_page
 from datamodules.atomic import write_atomically
 from datamodules.generation_plan import read_plan
 from datamodules.json_value import Json
@@ -18,9 +20,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def finish_set(folder: Path) -> None:
-    """Write ``index.json``, ``summary.json`` and the contact sheet, and print one line.
+    """Write ``index.json``, ``summary.json``, contact sheet and page, and print one line.
 
-    All three follow from the published shards, so any process may write them, at any time.
+    All of them follow from the published shards, so any process may write them, at any time.
     """
     index = write_index(folder)
     found = summary(folder)
@@ -30,6 +32,7 @@ def finish_set(folder: Path) -> None:
     sheet = contact_sheet(folder)
     if sheet is not None:
         write_atomically(folder / SHEET, sheet)
+        write_set_page(folder, found, progress=sys.stderr.isatty())
     line = (
         f"{found['num_pairs']} pairs of {found['num_planned']} planned in {folder}, "
         f"{found['num_rejected']} rejected; index {index.digest[:12]}"

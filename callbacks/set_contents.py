@@ -11,6 +11,9 @@ from datamodules.json_value import Json, canonical
 from datamodules.shard_index import REJECT_LISTS, rejected_later
 from datamodules.shards import SHARDS, TAR, ShardReader, published_shards
 
+BY_HAND = "rejected_by_hand"
+"""Name of the list that a person makes on the set's page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPair:
@@ -54,15 +57,27 @@ def kept_pairs(folder: Path) -> list[KeptPair]:
     return kept
 
 
+def reject_lists(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the reason of each id, by the name of the list that it stands on."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob(REJECT_LISTS)):
+        rows = [line.partition("\t") for line in path.read_text().splitlines()]
+        found[path.stem] = {
+            id.strip(): rest.partition("\t")[0].strip() for id, _, rest in rows if id.strip()
+        }
+    return found
+
+
 def rejections_by_list(folder: Path, ids: Collection[str]) -> dict[str, int]:
     """Return how many of some pairs each reject list names, by list and reason."""
-    found: Counter[str] = Counter()
-    for path in sorted(folder.glob(REJECT_LISTS)):
-        for line in path.read_text().splitlines():
-            id, _, rest = line.partition("\t")
-            if id.strip() in ids:
-                found[": ".join(part for part in (path.stem, rest.partition("\t")[0]) if part)] += 1
-    return dict(found)
+    return dict(
+        Counter(
+            f"{name}: {reason}" if reason else name
+            for name, rows in reject_lists(folder).items()
+            for id, reason in rows.items()
+            if id in ids
+        )
+    )
 
 
 def content_digest(pairs: Collection[KeptPair], checksums: Mapping[str, str]) -> str:

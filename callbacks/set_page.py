@@ -1,0 +1,149 @@
+"""A page on which a person pages through a generated set and rejects pairs by key.
+
+<set>/page/index.html     what the run made and cost, and the pairs; opens from disk
+<set>/page/pairs.js       what is known of each pair
+<set>/page/sheets/*.jpg   small pictures, loaded as they are looked at
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from callbacks.page_template import page_template
+from callbacks.set_contents import BY_HAND, reject_lists, rejections_by_list
+from callbacks.set_page_sheets import TILE, sheets_of, tile_size, write_sheet
+from datamodules.atomic import write_atomically
+from datamodules.generation_plan import read_plan
+from datamodules.json_value import Json
+from datamodules.parallel import map_in_threads
+from datamodules.shards import ShardReader, published_shards
+
+PAGE = Path("page", "index.html")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Seconds of one stage for each accepted pair."""
+
+    name: str
+    cpu: float
+    device: float
+
+
+def write_set_page(folder: Path, figures: Mapping[str, Json], *, progress: bool) -> None:
+    """Write the page of a set; of its pictures only those that do not stand.
+
+    Args:
+        folder: Of the set.
+        figures: See `callbacks.generation_summary.summary`.
+        progress: Whether to show a bar.
+
+    Raises:
+        ValueError: If the set has no pair, or one is broken.
+        OSError: If the page cannot be written.
+    """
+    page = folder / PAGE.parent
+    sheets = sheets_of(folder)
+    if not sheets:
+        raise ValueError(f"{folder} holds no published pair: there is nothing to show")
+    write = partial(write_sheet, folder, page / "sheets")
+    map_in_threads(write, sheets, title="Page", progress=progress)
+    names = {sheet.name for sheet in sheets}
+    num_bytes = 0
+    for path in (page / "sheets").glob("*.jpg"):
+        if path.name in names:
+            num_bytes += path.stat().st_size
+        else:  # of shards that have been made anew
+            path.unlink()
+    data = json.dumps(_pairs(folder), separators=(",", ":"))
+    write_atomically(page / "pairs.js", f"const SET = {data};\n".encode())
+    published = {id for name in published_shards(folder) for id in ShardReader(folder, name).ids}
+    stages = _stages(figures)
+    text = page_template("set_page.html.jinja").render(
+        title=folder.absolute().name,
+        figures=figures,
+        stages=stages,
+        cpu=sum(stage.cpu for stage in stages),
+        device=sum(stage.device for stage in stages),
+        rate=_rate(folder),
+        rejected_later=rejections_by_list(folder, published),
+        megabytes=num_bytes / 1e6,
+        by_hand=f"{BY_HAND}.txt",
+        recipe=json.dumps(read_plan(folder).recipe, indent=1),
+    )
+    write_atomically(page / PAGE.name, text.encode())
+
+
+def _pairs(folder: Path) -> dict[str, Json]:
+    """Return what the script of the page needs; a pair is a list, for there may be many."""
+    sheets: list[Json] = []
+    pairs: list[Json] = []
+    for number, sheet in enumerate(sheets_of(folder)):
+        sheets.append([sheet.name, sheet.stop - sheet.start])
+        known = ShardReader(folder, sheet.shard).pairs[sheet.start : sheet.stop]
+        pairs += [_pair(pair, number, row) for row, pair in enumerate(known)]
+    lists = reject_lists(folder)
+    by_hand: list[Json] = list(lists.pop(BY_HAND, {}))
+    fixed: dict[str, Json] = {
+        id: ": ".join(part for part in (name, reason) if part)
+        for name, rows in lists.items()
+        for id, reason in rows.items()
+    }
+    return {
+        "set": read_plan(folder).digest,
+        "file": f"{BY_HAND}.txt",
+        "tile": TILE,
+        "sheets": sheets,
+        "byHand": by_hand,
+        "fixed": fixed,
+        "pairs": pairs,
+    }
+
+
+def _pair(pair: Mapping[str, Json], sheet: int, row: int) -> list[Json]:
+    """Return id, sheet, row, height and width there, and what is told of a pair."""
+    size, names, provenance = pair["size"], pair["class_names"], pair["provenance"]
+    assert isinstance(size, list)
+    assert isinstance(names, list)
+    assert isinstance(provenance, dict)
+    height, width = tile_size(int(str(size[0])), int(str(size[1])))
+    lists = [(field, provenance[field]) for field in ("parents", "edits")]
+    told: list[Json] = [", ".join(str(name) for name in names)]
+    told += [
+        f"{field}: {', '.join(str(each) for each in values)}"
+        for field, values in lists
+        if isinstance(values, list) and values
+    ]
+    scores = pair["scores"]
+    if isinstance(scores, dict):
+        told += [f"{name} {float(str(value)):.3g}" for name, value in scores.items()]
+    told.append(f"{size[1]} x {size[0]}")
+    return [str(pair["id"]), sheet, row, height, width, " | ".join(str(each) for each in told)]
+
+
+def _stages(figures: Mapping[str, Json]) -> list[_Stage]:
+    stages = figures["seconds_per_accepted_pair"]
+    assert isinstance(stages, dict)
+    return [
+        _Stage(name, float(str(took["cpu"])), float(str(took["device"])))
+        for name, took in stages.items()
+        if isinstance(took, dict)
+    ]
+
+
+def _rate(folder: Path) -> float | None:
+    """Return pairs/s from the first to the last published shard; None for less than a second.
+
+    Pauses of a stopped run count: what stands on disk does not tell them from work.
+    """
+    done = [ShardReader(folder, name).done for name in published_shards(folder)]
+    times = sorted(
+        (datetime.fromisoformat(str(each["published"])), int(str(each["num_pairs"])))
+        for each in done
+        if "published" in each
+    )
+    seconds = (times[-1][0] - times[0][0]).total_seconds() if times else 0.0
+    return sum(number for _, number in times[1:]) / seconds if seconds >= 1 else None

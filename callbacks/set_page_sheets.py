@@ -1,0 +1,84 @@
+"""Small pictures of the pairs of a set, some dozens in a file, for a page that loads few at a time.
+
+A sheet has a row for each pair: photo, then mask, each in a square of `TILE` pixels at its upper
+left corner.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from callbacks.contact_sheet import coverage
+from datamodules.atomic import write_atomically
+from datamodules.sample import Sample
+from datamodules.shards import ShardReader, published_shards
+
+TILE = 208
+"""Pixels; a quarter more than a page of usual width shows."""
+_QUALITY = 80  # a pair takes about 12 kB
+_ROWS = 32  # pairs of a sheet: a screen needs one or two of them
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Consecutive pairs of a shard."""
+
+    shard: str
+    start: int
+    """Place of the first pair in the shard."""
+    stop: int
+    name: str
+    """Of its file, which tells the content: what stands need not be drawn again."""
+
+
+def sheets_of(folder: Path) -> list[Sheet]:
+    """Return the sheets of all published pairs, in their order."""
+    found = []
+    drawn = f"{TILE}-{_QUALITY}"
+    for shard in published_shards(folder):
+        reader = ShardReader(folder, shard)
+        checksum = str(reader.done["sha256"])[:12]
+        for start in range(0, len(reader), _ROWS):
+            stop = min(start + _ROWS, len(reader))
+            found.append(Sheet(shard, start, stop, f"{shard}-{checksum}-{drawn}-{start}.jpg"))
+    return found
+
+
+def write_sheet(folder: Path, place: Path, sheet: Sheet) -> None:
+    """Write a sheet into `place`, if it does not stand there.
+
+    Raises:
+        DecodeError: If a pair is broken.
+        OSError: If it cannot be written.
+    """
+    if (place / sheet.name).is_file():
+        return
+    reader = ShardReader(folder, sheet.shard)
+    rows = [_row(reader.sample(number)) for number in range(sheet.start, sheet.stop)]
+    done, data = cv2.imencode(".jpg", np.vstack(rows), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
+    assert done  # in memory, of a size and dtype that the format has
+    write_atomically(place / sheet.name, data.tobytes())
+
+
+def tile_size(height: int, width: int) -> tuple[int, int]:
+    """Return (height, width) of a pair in its tile; small pairs are enlarged."""
+    scale = TILE / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _row(sample: Sample) -> Pixels:
+    image = np.ascontiguousarray(sample.image.numpy()[::-1].transpose(1, 2, 0))  # OpenCV's BGR
+    mask = cv2.cvtColor(coverage(sample), cv2.COLOR_GRAY2BGR)
+    row = np.zeros((TILE, 2 * TILE, 3), np.uint8)
+    height, width = tile_size(image.shape[0], image.shape[1])
+    method = cv2.INTER_AREA if max(image.shape) > TILE else cv2.INTER_NEAREST
+    for column, picture in enumerate((image, mask)):
+        left = column * TILE
+        row[:height, left : left + width] = cv2.resize(
+            picture, (width, height), interpolation=method
+        )
+    return row

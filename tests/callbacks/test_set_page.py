@@ -1,0 +1,147 @@
+import html
+import json
+import re
+import subprocess
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from shutil import which
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from callbacks.generation_summary import finish_set, summary
+from callbacks.set_page import PAGE, write_set_page
+from callbacks.set_page_sheets import TILE
+from datamodules.sample import Sample
+from datamodules.shard_index import rejected_later
+from tests.datamodules.generated_sets import toy_set
+
+BROWSER = which("chromium") or which("chromium-browser") or which("google-chrome")
+
+
+def write(folder: Path) -> Path:
+    write_set_page(folder, summary(folder), progress=False)
+    return folder / PAGE
+
+
+def known(folder: Path) -> dict[str, list[list[int]]]:
+    text = (folder / PAGE).with_name("pairs.js").read_text()
+    content: dict[str, list[list[int]]] = json.loads(text[len("const SET = ") :].rstrip(";\n"))
+    return content
+
+
+def half(sample: Sample, height: int, width: int) -> Sample:
+    """A red photo whose left half is the object."""
+    image = torch.zeros(3, height, width, dtype=torch.uint8)
+    image[0] = 255
+    mask = torch.zeros(height, width, dtype=torch.uint8)
+    mask[:, : width // 2] = 255
+    return replace(sample, image=image, mask=mask)
+
+
+def test_page_knows_all_pairs_and_tells_the_cost(tmp_path: Path) -> None:
+    ids = toy_set(tmp_path)
+    (tmp_path / "rejected_by_hand.txt").write_text(f"{ids[0]}\n")
+    (tmp_path / "rejected_duplicates.txt").write_text(f"{ids[1]}\trepeats a pair\tx\n")
+    page = write(tmp_path).read_text()
+    found = known(tmp_path)
+    assert [pair[0] for pair in found["pairs"]] == ids
+    assert found["byHand"] == [ids[0]]
+    assert found["fixed"] == {ids[1]: "rejected_duplicates: repeats a pair"}
+    assert "80.0 %" in page
+    assert "blankness: # of it is blank" in page
+    assert "rejected_duplicates: repeats a pair" in page
+    # three shards of 3.5 s for four pairs, and what encoding took
+    assert re.search(r"<dd>2\.6\d s", page)
+    assert "0.75 s" in page
+
+
+@pytest.mark.parametrize(("height", "width"), [(20, 40), (400, 100), (1, 1)])
+def test_sheet_holds_photo_and_mask_in_their_proportions(
+    tmp_path: Path, height: int, width: int
+) -> None:
+    toy_set(tmp_path, made=partial(half, height=height, width=width))
+    write(tmp_path)
+    found = known(tmp_path)
+    assert sum(rows for _, rows in found["sheets"]) == len(found["pairs"])
+    for _, sheet, row, tall, wide, _ in found["pairs"]:
+        name, rows = found["sheets"][sheet]
+        pixels = cv2.imread(str(tmp_path / "page" / "sheets" / str(name)))
+        assert pixels is not None
+        assert pixels.shape == (rows * TILE, 2 * TILE, 3)
+        assert max(tall, wide) == TILE
+        assert tall / wide == pytest.approx(height / width, rel=0.02)
+        photo = pixels[row * TILE :][:tall, :wide].astype(int)
+        mask = pixels[row * TILE :][:tall, TILE : TILE + wide].astype(int)
+        assert np.median(photo, axis=(0, 1)) == pytest.approx([0, 0, 255], abs=4)
+        assert mask.mean() == pytest.approx(255 * (width // 2) / width, abs=3)
+
+
+def test_pictures_that_stand_are_not_drawn_again_and_stale_ones_go(tmp_path: Path) -> None:
+    toy_set(tmp_path)
+    write(tmp_path)
+    sheets = tmp_path / "page" / "sheets"
+    before = {path.name: path.stat().st_mtime_ns for path in sheets.iterdir()}
+    (sheets / "stale.jpg").write_text("")
+    write(tmp_path)
+    assert before == {path.name: path.stat().st_mtime_ns for path in sheets.iterdir()}
+
+
+def test_run_leaves_its_page(tmp_path: Path) -> None:
+    toy_set(tmp_path)
+    finish_set(tmp_path)
+    assert (tmp_path / PAGE).is_file()
+
+
+def test_set_without_pairs_has_no_page(tmp_path: Path) -> None:
+    toy_set(tmp_path, last=0)
+    with pytest.raises(ValueError, match="nothing to show"):
+        write(tmp_path)
+
+
+PRESSES = """
+<script>
+const stage = sessionStorage.getItem("stage") || "first";
+const press = (key) => document.dispatchEvent(new KeyboardEvent("keydown", { key }));
+if (stage === "first") {
+  sessionStorage.setItem("stage", "second");
+  press("x");                     // pair 0, taken back below
+  press("ArrowRight"); press("x"); // pair 1 stands on another list
+  press("ArrowDown"); press("x");  // 13
+  press("ArrowLeft"); press("ArrowLeft"); press("x"); // 11, on the first screen again
+  press("ArrowUp"); press("x");    // 0
+  location.reload();
+} else {
+  const screen = [...document.querySelectorAll(".pair.rejected span")].map((e) => e.textContent);
+  document.body.dataset.result = JSON.stringify(
+    { list: list(), screen, place: cursor, button: at("download").textContent });
+}
+</script>
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+def test_keys_page_and_reject_and_a_reload_forgets_nothing(tmp_path: Path) -> None:
+    ids = toy_set(tmp_path / "set", number=20)
+    (tmp_path / "set" / "rejected_duplicates.txt").write_text(f"{ids[1]}\trepeats a pair\n")
+    (tmp_path / "set" / "rejected_by_hand.txt").write_text(f"{ids[5]}\n")
+    page = write(tmp_path / "set")
+    page.write_text(page.read_text().replace("</body>", f"{PRESSES}</body>"))
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic")
+    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+    own = (f"--user-data-dir={tmp_path / 'user'}", "--virtual-time-budget=5000", "--dump-dom")
+    command = [str(BROWSER), *flags, *quiet, *own, page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    match = re.search(r'data-result="([^"]*)"', done.stdout)
+    assert match is not None, done.stdout[-2000:]
+    result = json.loads(html.unescape(match[1]))
+    mine = [ids[5], ids[11], ids[13]]
+    assert result["place"] == 0
+    assert result["button"] == "Download list (3)"
+    assert result["screen"] == [ids[1], ids[5], ids[11]]
+    (tmp_path / "set" / "rejected_by_hand.txt").write_text(result["list"])
+    assert rejected_later(tmp_path / "set") == {ids[1], *mine}
