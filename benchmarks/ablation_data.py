@@ -9,7 +9,8 @@ from tempfile import mkdtemp
 from datamodules.seeds import seed_for
 
 SPLITS = ("DIS-TR", "DIS-VD", "DIS-TE1")
-_SEQUENCE = re.compile(r"davis_(.*)_\d+$")
+SEQUENCE = re.compile(r"davis_(.*)_\d+$")
+"""Finds the video in the name of a frame."""
 NUM_FOLDS = 5
 _NUM_VALIDATED = 2  # sequences beside each fold that checkpoints are picked on
 
@@ -72,7 +73,7 @@ def sequence_of(stem: str) -> str:
     Raises:
         ValueError: If the name is of another kind.
     """
-    found = _SEQUENCE.search(stem)
+    found = SEQUENCE.search(stem)
     if found is None:
         raise ValueError(f"{stem} does not end in davis_SEQUENCE_NUMBER: give frames of DAVIS")
     return found[1]

@@ -7,7 +7,7 @@ that of 256 by less than .0005; the line has the exact one.
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,23 +77,38 @@ def keep(report: Path, path: Path) -> None:
     )
 
 
-def restore(path: Path, folder: Path) -> None:
-    """Write a kept file as a folder that `report compare` reads; subsets are the shape groups."""
+def restore(paths: Sequence[Path], folder: Path) -> None:
+    """Write kept files as one folder that `report compare` reads; subsets are the shape groups.
+
+    Args:
+        paths: Of different images, as the folds of a set have.
+        folder: Of the report.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with np.load(path, allow_pickle=False) as kept:
-        ids, keys = kept["id"].tolist(), kept["keys"].tolist()
-        curves = np.cumsum(kept["f_change"], axis=1, dtype=np.uint16)
-        np.savez_compressed(folder / "curves.npz", id=kept["id"], f=curves / _STEPS)
-        with (folder / "per_image.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            header = ["id", "subset", "class_name", "height", "width", *keys, "area_share"]
-            writer.writerow(header)
-            for place, id in enumerate(ids):
-                group = GROUPS[0] if kept["holes"][place] >= MANY_HOLES else GROUPS[1]
-                numbers = (kept["values"][place] / _STEPS).tolist()
-                height, width = kept["size"][place]
-                row = [id, group, "object", height, width, *numbers, kept["area_share"][place]]
-                writer.writerow(row)
+    ids: list[str] = []
+    curves: list[NDArray[np.float64]] = []
+    with (folder / "per_image.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        header = ["id", "subset", "class_name", "height", "width", *_KEPT, "area_share"]
+        writer.writerow(header)
+        for path in paths:
+            with np.load(path, allow_pickle=False) as kept:
+                writer.writerows(_restored(kept))
+                ids += kept["id"].tolist()
+                steps = np.cumsum(kept["f_change"], axis=1, dtype=np.uint16)
+                curves.append(steps / _STEPS)
+    np.savez_compressed(folder / "curves.npz", id=np.array(ids), f=np.concatenate(curves))
+
+
+def _restored(kept: Mapping[str, NDArray[np.generic]]) -> Iterator[list[object]]:
+    """Yield the rows of a kept file, in the columns of ``per_image.csv``."""
+    places = [kept["keys"].tolist().index(key) for key in _KEPT]
+    values = np.asarray(kept["values"])[:, places] / _STEPS
+    for place, id in enumerate(kept["id"].tolist()):
+        group = GROUPS[0] if int(kept["holes"][place]) >= MANY_HOLES else GROUPS[1]
+        height, width = kept["size"][place]
+        numbers = values[place].tolist()
+        yield [id, group, "object", height, width, *numbers, kept["area_share"][place]]
 
 
 def _in_steps(shares: NDArray[np.float64]) -> NDArray[np.uint16]:
