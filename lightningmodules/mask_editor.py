@@ -36,12 +36,20 @@ class Weights:
         content: Published, 0.8.
         structure: Published, 0.5.
         diversity: Ours; keeps the latent code from being ignored.
+
+    Raises:
+        ValueError: If a factor is negative, or all are 0.
     """
 
     adversarial: float = 1.0
     content: float = 0.8
     structure: float = 0.5
     diversity: float = 0.2
+
+    def __post_init__(self) -> None:
+        factors = (self.adversarial, self.content, self.structure, self.diversity)
+        if min(factors) < 0 or not any(factors):
+            raise ValueError(f"{self}: give 0 or more, and one above 0, or nothing is learned")
 
 
 _WEIGHTS = Weights()

@@ -167,3 +167,12 @@ def test_grid_separates_planes_by_grey_lines() -> None:
 def test_strengths_out_of_order_are_refused(strengths: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="strengths"):
         MaskEditor(FlowMaskEditor(4), nn.Identity(), ADAM, ADAM, strengths=strengths)
+
+
+@pytest.mark.parametrize("weights", [(0.0, 0.0, 0.0, 0.0), (1.0, -0.1, 0.5, 0.2)])
+def test_weights_that_teach_nothing_or_the_opposite_are_refused(
+    weights: tuple[float, float, float, float],
+) -> None:
+    adversarial, content, structure, diversity = weights
+    with pytest.raises(ValueError, match="one above 0"):
+        Weights(adversarial=adversarial, content=content, structure=structure, diversity=diversity)
