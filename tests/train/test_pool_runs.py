@@ -114,7 +114,7 @@ def test_killed_run_goes_on_and_its_log_replays_it_for_workers_and_ranks(
         main(["fit", "--config", write_config(pooled(pool, kill_at=2), name="start")])
     shutil.copytree(start, killed)
     at = (2, 3, 4, 6, 7)
-    dying = pooled(pool, num_workers=1, kill_at=6, signal="SIGKILL", at=at)
+    dying = pooled(pool, num_workers=1, kill_at=8, signal="SIGKILL", at=at)
     flags = ["--ckpt_path", "last", "--checkpoint.every_n_steps", "3"]
     assert run_in_process(write_config(dying, name="killed"), *flags).returncode < 0
     continued = write_config(pooled(pool, num_workers=1, at=at), name="killed")
