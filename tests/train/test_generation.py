@@ -101,7 +101,7 @@ def test_shipped_configurations_make_sets_from_a_fresh_clone(
         assert summary["num_pairs"] > 0
         assert (folder / "contact_sheet.png").read_bytes()[:4] == b"\x89PNG"
         assert f"in {folder}" in capsys.readouterr().out
-    # at 48 px most edits of thin objects lose a hole and are rejected, whole shards of them at times
+    # at 48 px most edits of thin objects lose a hole; at times all of a shard are rejected
     shards = [ShardReader(tmp_path / "warp", id) for id in published_shards(tmp_path / "warp")]
     pair = next(shard for shard in shards if len(shard)).sample(0)
     assert pair.provenance.edits[-1] == "warp"
