@@ -88,7 +88,7 @@ def edited(
         seed: Of the edit.
         drawn: What the seed chose within the parameters, a camera for one. None: the parameters say
             all.
-        with_photo: False leaves image and counterfactual as they were, which takes half the time:
+        with_photo: False leaves image and counterfactual as they were, which saves a third of the time:
             for a painter, who makes another image.
     """
     provenance = Provenance(
