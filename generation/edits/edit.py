@@ -88,8 +88,8 @@ def edited(
         seed: Of the edit.
         drawn: What the seed chose within the parameters, a camera for one. None: the parameters say
             all.
-        with_photo: False leaves image and counterfactual as they were, which saves a third of the time:
-            for a painter, who makes another image.
+        with_photo: False leaves image and counterfactual as they were, which saves a third of the
+            time: for a painter, who makes another image.
     """
     provenance = Provenance(
         source=edit.partition("(")[0],

@@ -65,7 +65,8 @@ def _bump(length: int) -> Floats:
 def _shifted(picture: Floats, shift: NDArray[np.float64]) -> Floats:
     """Return a picture read `shift` pixels, x and y, further on, by cubic interpolation.
 
-    The same at every pixel, so a filter does it in a tenth of the time of `generation.edits.resample`.
+    The same at every pixel, so a filter does it, in a tenth of the time of
+    `generation.edits.resample`.
     """
     across, along = (_kernel(float(value)) for value in shift)
     moved = cv2.sepFilter2D(picture, -1, across, along, borderType=cv2.BORDER_REPLICATE)
