@@ -23,7 +23,22 @@ def finish_set(folder: Path) -> None:
     """Write ``index.json``, ``summary.json``, contact sheet and page, and print one line.
 
     All of them follow from the published shards, so any process may write them, at any time.
+
+    Raises:
+        OSError: If they cannot be written.
     """
+    try:
+        line = _finish(folder)
+    except OSError as error:
+        raise OSError(
+            f"{folder}: all shards are published, but their index, summary or page could not be "
+            f"written: {error.strerror}. Make room or mend the folder, and run the same command "
+            "again"
+        ) from error
+    print(line, flush=True)  # noqa: T201 - the answer to the user's command
+
+
+def _finish(folder: Path) -> str:
     index = write_index(folder)
     found = summary(folder)
     write_atomically(
@@ -33,11 +48,10 @@ def finish_set(folder: Path) -> None:
     if sheet is not None:
         write_atomically(folder / SHEET, sheet)
         write_set_page(folder, found, progress=sys.stderr.isatty())
-    line = (
+    return (
         f"{found['num_pairs']} pairs of {found['num_planned']} planned in {folder}, "
         f"{found['num_rejected']} rejected; index {index.digest[:12]}"
     )
-    print(line, flush=True)  # noqa: T201 - the answer to the user's command
 
 
 def summary(folder: Path) -> dict[str, Json]:

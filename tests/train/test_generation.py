@@ -140,7 +140,7 @@ def test_killed_run_goes_on_to_the_same_set(tmp_path: Path) -> None:
     process = start(["-m", "train", *toys(tmp_path / "set", number=400)])
     wait_for_a_shard(tmp_path / "set")
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert len(published_shards(tmp_path / "set")) < 200
     main(toys(tmp_path / "set", number=400))
     assert_whole(tmp_path / "set", tmp_path / "undisturbed")
@@ -171,8 +171,8 @@ def test_torchrun_restarts_the_group_of_a_killed_worker(tmp_path: Path) -> None:
 
 
 FULL_DISK = """
-mount -t tmpfs -o size=200k tmpfs {disk} || exit 9
-head -c 130000 /dev/zero > {disk}/ballast
+mount -t tmpfs -o size=600k tmpfs {disk} || exit 9
+head -c 540000 /dev/zero > {disk}/ballast
 cd {root} && {python} -m train {command} > {out} 2>&1
 code=$?
 ls -A {disk}/set/shards >> {out}
