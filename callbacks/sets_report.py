@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callbacks import run_facts
+from callbacks.names_extractor import NamesExtractor
 from callbacks.sets_examples import farthest_examples, random_examples
 from callbacks.sets_html import CONTENTS, SetsContent, SetsPictures, feature_rows, page
 from callbacks.sets_plots import drift_pictures, plane_picture
@@ -27,7 +28,7 @@ from metrics.synthetic import DescribedSet, Scores, SetQuality
 
 
 @runtime_checkable
-class ScoresSets(Protocol):
+class ScoresSets(NamesExtractor, Protocol):
     """A module whose test scores sets of pairs."""
 
     @property
@@ -37,14 +38,6 @@ class ScoresSets(Protocol):
     @property
     def qualities(self) -> Mapping[str, SetQuality]:
         """What was found of each other set."""
-
-    @property
-    def extractor(self) -> str:
-        """Name of the extractor and of where its weights come from."""
-
-    @property
-    def extractor_hash(self) -> str:
-        """What tells its weights from any others."""
 
 
 class SetsReport(Callback):

@@ -13,6 +13,7 @@ from rich.text import Text
 from torch import Tensor
 
 from callbacks import run_facts
+from callbacks.names_extractor import NamesExtractor
 from callbacks.similarity_plot import FLOOR_BAND, similarity_plot
 from datamodules.atomic import write_atomically
 from datamodules.two_folders import RESIZE_RULE, TwoFolders
@@ -20,20 +21,12 @@ from metrics.set_comparison import SetComparison
 
 
 @runtime_checkable
-class ComparesSets(Protocol):
+class ComparesSets(NamesExtractor, Protocol):
     """A module whose test compares two sets of images."""
 
     @property
     def comparisons(self) -> Mapping[str, SetComparison]:
         """What the last test found, by the name of the distance."""
-
-    @property
-    def extractor(self) -> str:
-        """Name of the extractor and of where its weights come from."""
-
-    @property
-    def extractor_hash(self) -> str:
-        """What tells its weights from any others."""
 
 
 class SimilarityReport(Callback):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datamodules.check import check_pairs
 from datamodules.folder import PairFiles, find_pairs
+from datamodules.mixture_member import MixtureMember
 from datamodules.problems import Problem, ProblemKind
 
 EDITED = "~"
@@ -13,7 +14,7 @@ EDITED = "~"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadyPairs:
+class ReadyPairs(MixtureMember):
     """A folder with ``im`` and ``gt``.
 
     Args:
@@ -23,16 +24,6 @@ class ReadyPairs:
     Raises:
         ValueError: If the weight is not above 0.
     """
-
-    root: Path
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.weight <= 0:
-            raise ValueError(
-                f"ready pairs {self.root}: weight {self.weight} must be above 0; leave the folder "
-                "out instead"
-            )
 
 
 def find_all_ready(

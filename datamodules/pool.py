@@ -1,11 +1,12 @@
 """A folder that ``predict`` fills while training draws from it."""
 
 from dataclasses import dataclass
-from pathlib import Path
+
+from datamodules.mixture_member import MixtureMember
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class Pool(MixtureMember):
     """A growing set of shards as a member of a mixture.
 
     Training never waits for it: a slot for which it has no pair left holds the real one. So the
@@ -24,18 +25,12 @@ class Pool:
         ValueError: If `weight` is not above 0, or `max_echo` or `every` below 1.
     """
 
-    root: Path
-    weight: float = 1.0
     max_echo: int = 8
     every: int = 64
     patience: float = 1800.0
 
     def __post_init__(self) -> None:
-        if self.weight <= 0:
-            raise ValueError(
-                f"pool {self.root}: weight {self.weight} must be above 0; leave the pool out "
-                "instead"
-            )
+        super().__post_init__()
         for name, value in (("max_echo", self.max_echo), ("every", self.every)):
             if value < 1:
                 raise ValueError(f"pool {self.root}: {name} {value} must be 1 or more")

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from datamodules.folder import PairFiles
+from datamodules.mixture_member import MixtureMember
 from datamodules.mixture_ready import EDITED
 from datamodules.pairs import Pairs
 from datamodules.problems import DatasetError, Problem, ProblemKind
@@ -18,7 +19,7 @@ _OPEN_SHARDS = 64  # done records in memory of each process; one of 64 pairs tak
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratedSet:
+class GeneratedSet(MixtureMember):
     """A set of shards as a member of a mixture.
 
     Args:
@@ -28,16 +29,6 @@ class GeneratedSet:
     Raises:
         ValueError: If the weight is not above 0.
     """
-
-    root: Path
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.weight <= 0:
-            raise ValueError(
-                f"generated set {self.root}: weight {self.weight} must be above 0; leave the set "
-                "out instead"
-            )
 
 
 class GeneratedPairs:

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from datamodules.pair_sets import PairBatch, PairSets
+from lightningmodules.feature_module import FeatureModule
 from metrics.feature_scores import Recipe
 from metrics.mask_traits import as_numbers, traits_of
 from metrics.pair_features import PairFeatures
 from metrics.synthetic import DescribedSet, SetQuality, require_enough, score_set
-from networks.features import FeatureExtractor, weights_hash
+from networks.features import FeatureExtractor
 
 
-class PairSetQuality(LightningModule):
+class PairSetQuality(FeatureModule):
     """Extracts the features of images and masks of all sets and scores the sets; learns nothing.
 
     Args:
@@ -23,27 +23,11 @@ class PairSetQuality(LightningModule):
     """
 
     def __init__(self, features: FeatureExtractor, *, recipe: Recipe | None = None) -> None:
-        super().__init__()
-        self.features = features
+        super().__init__(features)
         self.recipe = Recipe() if recipe is None else recipe
         self.gathered = PairFeatures()
         self._described: dict[str, DescribedSet] = {}
         self._qualities: dict[str, SetQuality] = {}
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """(height, width) that the extractor wants to see."""
-        return self.features.size
-
-    @property
-    def extractor(self) -> str:
-        """Name of the extractor and of where its weights come from."""
-        return self.features.name
-
-    @property
-    def extractor_hash(self) -> str:
-        """What tells this extractor's weights from any other's, see `weights_hash`."""
-        return weights_hash(self.features)
 
     @property
     def described(self) -> Mapping[str, DescribedSet]:

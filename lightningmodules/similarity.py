@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
-from lightning.pytorch import LightningModule
 from torch import nn
 
 from datamodules.two_folders import SetBatch, TwoFolders
+from lightningmodules.feature_module import FeatureModule
 from metrics.feature_sets import FeatureSets
 from metrics.set_comparison import SetComparison, common_size
-from networks.features import FeatureExtractor, weights_hash
+from networks.features import FeatureExtractor
 
 
-class SetSimilarity(LightningModule):
+class SetSimilarity(FeatureModule):
     """Extracts the features of two sets and compares them; it learns nothing.
 
     Args:
@@ -20,25 +20,9 @@ class SetSimilarity(LightningModule):
     """
 
     def __init__(self, features: FeatureExtractor, distances: dict[str, FeatureSets]) -> None:
-        super().__init__()
-        self.features = features
+        super().__init__(features)
         self.distances = nn.ModuleDict(distances)
         self._comparisons: dict[str, SetComparison] = {}
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """(height, width) that the extractor wants to see."""
-        return self.features.size
-
-    @property
-    def extractor(self) -> str:
-        """Name of the extractor and of where its weights come from."""
-        return self.features.name
-
-    @property
-    def extractor_hash(self) -> str:
-        """What tells this extractor's weights from any other's, see `weights_hash`."""
-        return weights_hash(self.features)
 
     @property
     def comparisons(self) -> Mapping[str, SetComparison]:
