@@ -114,12 +114,7 @@ def build_content(
     unions = _unions(subsets)
     groups = subsets | unions
     scores = {name: set_scores([row.scores for row in group]) for name, group in groups.items()}
-    priors = {
-        prior: {
-            name: set_scores([r.priors[prior] for r in group]) for name, group in groups.items()
-        }
-        for prior in rows[0].priors
-    }
+    priors = _prior_scores(groups, list(rows[0].priors))
     return Content(
         title=title,
         rows=rows,
@@ -192,6 +187,18 @@ def _unions(groups: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
     if not all(name in groups for name in TE_SUBSETS):
         return {}
     return {TE_UNION: [row for name in TE_SUBSETS for row in groups[name]]}
+
+
+def _prior_scores(
+    groups: Mapping[str, Sequence[Row]], priors: Sequence[str]
+) -> dict[str, dict[str, SetScores]]:
+    """Return the scores of each prior in each group."""
+    return {
+        prior: {
+            name: set_scores([row.priors[prior] for row in group]) for name, group in groups.items()
+        }
+        for prior in priors
+    }
 
 
 _PRIOR_NOTES = {

@@ -12,16 +12,7 @@ from generation.filters.near_duplicates import (
     find_duplicates,
     reject_list,
 )
-
-
-def photo(seed: int) -> NDArray[np.uint8]:
-    rng = np.random.default_rng(seed)
-    image = np.full((160, 160, 3), 128, np.uint8)
-    for _ in range(120):
-        y, x = rng.integers(160, size=2)
-        h, w = rng.integers(8, 30, 2)
-        image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
-    return image
+from tests.patchwork import patchwork
 
 
 def mask(top: int = 40) -> NDArray[np.uint8]:
@@ -34,14 +25,14 @@ def on_background(of: NDArray[np.uint8], object: NDArray[np.uint8]) -> NDArray[n
     return np.where(mask()[..., None] > 0, object, of)
 
 
-HELD_OUT = PhotoIndex([("test/a", photo(50)), ("test/b", photo(51))])
+HELD_OUT = PhotoIndex([("test/a", patchwork(50)), ("test/b", patchwork(51))])
 PAIRS: list[Pair] = [
-    ("p0", photo(0), mask()),
-    ("p1", photo(1), mask()),
-    ("p2", photo(0), mask()),  # repeats p0
-    ("p3", photo(0), mask(top=60)),  # another mask
-    ("p4", on_background(photo(51), photo(2)), mask()),
-    ("p5", on_background(photo(51), photo(2)), mask()),
+    ("p0", patchwork(0), mask()),
+    ("p1", patchwork(1), mask()),
+    ("p2", patchwork(0), mask()),  # repeats p0
+    ("p3", patchwork(0), mask(top=60)),  # another mask
+    ("p4", on_background(patchwork(51), patchwork(2)), mask()),
+    ("p5", on_background(patchwork(51), patchwork(2)), mask()),
     ("p6", np.zeros((160, 160, 3), np.uint8), mask()),
     ("p7", np.zeros((160, 160, 3), np.uint8), mask()),  # blank, repeats p6
 ]

@@ -5,17 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.patchwork import patchwork
 from train.audit import REJECTED, main
-
-
-def photo(seed: int) -> NDArray[np.uint8]:
-    rng = np.random.default_rng(seed)
-    image = np.full((160, 160, 3), 128, np.uint8)
-    for _ in range(120):
-        y, x = rng.integers(160, size=2)
-        h, w = rng.integers(8, 30, 2)
-        image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
-    return image
 
 
 def write(folder: Path, pairs: dict[str, NDArray[np.uint8]]) -> Path:
@@ -32,8 +23,8 @@ def write(folder: Path, pairs: dict[str, NDArray[np.uint8]]) -> Path:
 def test_list_of_a_folder_names_leaks_and_repeats(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = write(tmp_path / "set", {"a": photo(0), "b": photo(1), "c": photo(0)})
-    test = write(tmp_path / "DIS-TE1", {"t": np.ascontiguousarray(photo(1)[:, ::-1])})
+    made = write(tmp_path / "set", {"a": patchwork(0), "b": patchwork(1), "c": patchwork(0)})
+    test = write(tmp_path / "DIS-TE1", {"t": np.ascontiguousarray(patchwork(1)[:, ::-1])})
     main([str(made), "--against", str(test)])
     rows = [line.split("\t") for line in (made / REJECTED).read_text().splitlines()]
     assert [row[:3] for row in rows] == [
