@@ -28,7 +28,7 @@ quickstart: install  ## train on procedural scenes, test, and write a report (CP
 test check: export OMP_NUM_THREADS = 1
 
 test: install  ## the whole suite
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 --dist worksteal
 
 check: install  ## ruff, mypy and the fast tests
 	$(BIN)/ruff check .

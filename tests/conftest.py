@@ -11,9 +11,6 @@ from hypothesis import settings
 
 WIDTH, HEIGHT = 48, 40
 
-# Tensors of tests are tiny: a second thread waits more than it works.
-torch.set_num_threads(1)
-
 # The first call of a compiled loop compiles it; how long a test takes is no property of the code.
 settings.register_profile("segfoundry", deadline=None)
 settings.load_profile("segfoundry")
@@ -21,7 +18,12 @@ settings.load_profile("segfoundry")
 
 @pytest.fixture(autouse=True)
 def restored_state() -> Iterator[None]:
-    """The generator of torch is as it was, whatever a test did."""
+    """Torch has one thread and the generator that it had, whatever the test before did.
+
+    Tensors of tests are tiny: a second thread waits more than it works. And sums in two threads
+    differ from those of a process with one in their last bits.
+    """
+    torch.set_num_threads(1)
     state = torch.get_rng_state()
     yield
     torch.set_rng_state(state)
