@@ -18,6 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.decode import start_worker
 from datamodules.pair_source import FolderPairs, PairSource
 from datamodules.problems import DatasetError
+from datamodules.shard_pairs import ShardPairs
+from datamodules.shards import SHARDS
 from datamodules.two_folders import HasInputSize, resize_bicubic
 
 MEASURED_SIDE = 512
@@ -61,7 +63,8 @@ class PairSets(LightningDataModule):
     """A real set and at least one other, by name.
 
     Args:
-        sets: A folder with ``im`` and ``gt``, or any `PairSource`, by the name in the report.
+        sets: By the name in the report, a folder with ``im`` and ``gt``, a generated set's folder,
+            or any `PairSource`.
         real: Name of the real one.
         batch_size: Pairs at a time on each process; the same batches for any number of processes.
         num_workers: Loader processes of each rank.
@@ -190,8 +193,12 @@ def collate_pairs(pairs: Sequence[SetPair]) -> PairBatch:
 
 def origin_of(source: PairSource) -> str:
     """Return where a set is from, for the report."""
-    return str(source.root) if isinstance(source, FolderPairs) else type(source).__name__
+    if isinstance(source, FolderPairs | ShardPairs):
+        return str(source.root)
+    return type(source).__name__
 
 
 def _source(given: str | PairSource) -> PairSource:
-    return FolderPairs(Path(given)) if isinstance(given, str) else given
+    if not isinstance(given, str):
+        return given
+    return ShardPairs(given) if (Path(given) / SHARDS).is_dir() else FolderPairs(given)

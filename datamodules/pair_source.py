@@ -1,4 +1,7 @@
-"""Where finished pairs are read from when a set is looked at as a whole: folders, later shards."""
+"""Where finished pairs are read from when a set is looked at as a whole: folders.
+
+Shards are read by `datamodules.shard_pairs`.
+"""
 
 import re
 from collections.abc import Sequence

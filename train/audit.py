@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.progress import track
 
 from datamodules.atomic import write_atomically
@@ -13,7 +12,7 @@ from datamodules.decode import read_image
 from datamodules.decode_mask import read_mask
 from datamodules.folder import PairFiles, PhotoFile, find_pairs, find_photos
 from datamodules.photo_index import PhotoIndex
-from datamodules.sample import MaskKind, Sample
+from datamodules.shard_pairs import image_and_coverage
 from datamodules.shards import SHARDS, ShardReader, published_shards
 from generation.filters.near_duplicates import Duplicate, Pair, find_duplicates, reject_list
 from train.cli import USER_ERRORS, fail, note
@@ -76,19 +75,12 @@ def _pairs(folder: Path) -> Iterator[Pair]:
     if (folder / SHARDS).is_dir():
         for shard in track(published_shards(folder), "Shards"):
             reader = ShardReader(folder, shard)
-            yield from (_pair_of(reader.sample(place)) for place in range(len(reader)))
+            for place, id in enumerate(reader.ids):
+                yield id, *image_and_coverage(reader.sample(place))
     else:
         found: Sequence[PairFiles] = find_pairs(folder, "")[0]
         for files in track(found, "Pairs"):
             yield files.id, read_image(files.image), read_mask(files.mask)
-
-
-def _pair_of(sample: Sample) -> Pair:
-    image = np.ascontiguousarray(sample.image.permute(1, 2, 0).numpy())
-    mask = sample.mask.numpy()
-    if sample.mask_kind is MaskKind.LABELS:  # what is no background, so that sizes can change
-        mask = np.where((mask > 0) & (mask < 255), np.uint8(255), np.uint8(0))
-    return sample.id, image, mask
 
 
 def _summary(duplicates: Sequence[Duplicate], path: Path) -> str:
