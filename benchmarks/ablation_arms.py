@@ -121,7 +121,7 @@ class Arm:
             ready = {"root": pool, "weight": weights[0][1] / weights[1][1]}
             return mixture | {"synthesis": self.paste, "ready": [ready]}
         return mixture | {
-            "synthesis": recipe("benchmarks.ablation_paste.Either", members=members),
+            "synthesis": recipe("generation.synthesis_choice.SynthesisChoice", members=members),
         }
 
 

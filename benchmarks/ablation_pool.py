@@ -1,28 +1,32 @@
 """A pool of ready pairs, made once, as the published method has: so many times the real count."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import cv2
 from jsonargparse import ArgumentParser
 
+from benchmarks.ablation_data import SPLITS
 from datamodules.cache import ResizedCache
 from datamodules.check import check_pairs
 from datamodules.folder import find_pairs
+from datamodules.mixture import Mixture
+from datamodules.mixture_share import Constant
+from datamodules.mixture_views import MixtureViews
 from datamodules.pairs import Pairs
 from datamodules.sample import Sample
-from datamodules.seeds import seed_for
-from datamodules.synthesis import PairSynthesis, SynthesisError
+from datamodules.synthesis import PairSynthesis
 
-ATTEMPTS = 3
 Recipe = dict[str, object]
 
 
 def write_pool(
     links: Path, folder: Path, *, recipe: Recipe, times: float, seed: int, cache: ResizedCache
 ) -> int:
-    """Write pairs made of every training photo in turn; a larger pool begins with a smaller one.
+    """Write the first pairs that a mixture without real ones draws.
+
+    So every training photo has its turn before one has a second, and a larger pool begins with a
+    smaller one.
 
     Args:
         links: Set in the DIS5K layout.
@@ -39,39 +43,36 @@ def write_pool(
         parser = ArgumentParser()
         parser.add_argument("--synthesis", type=PairSynthesis)
         made = parser.instantiate(parser.parse_object({"synthesis": recipe}))
-        found, _ = find_pairs(links, "DIS-TR")
-        wrong = {problem.id for problem in check_pairs({"DIS-TR": found})}
-        pairs = Pairs(
-            [pair for pair in found if pair.id not in wrong], size=cache.size, cache=cache
-        )
+        views = _views(links, made.synthesis, cache=cache, seed=seed)
         part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         for kind in ("im", "gt"):
             (part / kind).mkdir(parents=True)
-        for number in range(round(times * len(pairs))):
-            _write(part, _pair(made.synthesis, pairs, number, seed))
+        for slot in range(round(times * len(views))):
+            _write(part, views.synthesised_at(slot).made)
         part.rename(folder)
     return len(list((folder / "im").iterdir()))
 
 
-def _pair(synthesis: PairSynthesis, pairs: Pairs, number: int, seed: int) -> Sample | None:
-    index = number % len(pairs)
-    sample, _ = pairs.training_sample(index)
-    draw_other = partial(_other, pairs, index)
-    for attempt in range(ATTEMPTS):
-        try:
-            return synthesis.synthesise(
-                sample, seed_for(seed, sample.id, number, attempt), draw_other
-            )
-        except SynthesisError:
-            continue  # another seed may do
-    return None
-
-
-def _other(pairs: Pairs, index: int, seed: int) -> Sample:
-    step = 1 + seed_for(seed, "other") % (len(pairs) - 1)
-    other, _ = pairs.training_sample((index + step) % len(pairs))
-    return other
+def _views(
+    links: Path, synthesis: PairSynthesis, *, cache: ResizedCache, seed: int
+) -> MixtureViews:
+    """Return the training sequence whose every slot is made on the fly, each photo in turn."""
+    train, *held_out = (find_pairs(links, name)[0] for name in SPLITS)
+    wrong = {problem.id for problem in check_pairs({SPLITS[0]: train})}
+    good = [pair for pair in train if pair.id not in wrong]
+    cache.build(
+        good
+    )  # as training does: what is read from it has passed JPEG, what is put in has not
+    return MixtureViews(
+        Pairs(good, size=cache.size, cache=cache),
+        Mixture(share=Constant(1.0), synthesis=synthesis),
+        ready=[],
+        held_out={pair.id for pairs in held_out for pair in pairs},
+        seed=seed,
+        batch_size=1,
+        num_batches=None,
+    )
 
 
 def _write(folder: Path, sample: Sample | None) -> None:
