@@ -1,9 +1,10 @@
 """What synthesis on the fly costs: pairs per second and core, and how long training waits.
 
-Run from a clone: ``python -m benchmarks.mixture [--sizes 192 512] [--steps 60] [--repeats 3]``. It
-draws procedural scenes into a temporary folder. Rates are of processor time in one thread: a whole
-slot from the cache to the view, with flips. The stall is that of ``configs/quickstart.yaml`` with
-half of the pairs synthetic and two workers, as ``timing.json`` has it, interleaved A, B, A, B.
+Run from a clone: ``python -m benchmarks.mixture [--sizes 192 512] [--steps 60] [--repeats 3]``;
+without a size, or with 0 steps, that part is left out. Procedural scenes go into a temporary
+folder. Rates are of processor time in one thread: a whole slot from the cache to the view, with
+flips. The stall is that of ``configs/quickstart.yaml`` with half of the pairs synthetic and two
+workers, as ``timing.json`` has it, interleaved A, B, A, B.
 """
 
 import argparse
@@ -133,8 +134,9 @@ def stall(folder: Path, recipe: Recipe | None, steps: int) -> dict[str, float]:
 def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[192, 512])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[192, 512])
     parser.add_argument("--steps", type=int, default=60, help="of each training; 0 for none")
+    parser.add_argument("--stalls", nargs="+", default=list(COMPARED), choices=COMPARED)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=48)
     options = parser.parse_args()
@@ -142,7 +144,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         counts = dict(zip(FOLDERS, (options.pairs, 4, 4), strict=True))
-        scenes = ProceduralScenes(size=2 * max(options.sizes), counts=counts)
+        scenes = ProceduralScenes(size=2 * max(options.sizes, default=192), counts=counts)
         scenes.write(folder / "set")
         files = find_pairs(folder / "set", "DIS-TR")[0]
         threads = torch.get_num_threads()
@@ -154,15 +156,15 @@ def main() -> None:
                 print(f"| {recipe} | {spread(speeds, '.1f')} |")
         torch.set_num_threads(threads)
         if options.steps:
-            print_stalls(folder, options.steps, options.repeats)
+            print_stalls(folder, options.stalls, options.steps, options.repeats)
 
 
-def print_stalls(folder: Path, steps: int, repeats: int) -> None:
+def print_stalls(folder: Path, names: list[str], steps: int, repeats: int) -> None:
     """Measure the stalls, interleaved, and print them."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in COMPARED}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(repeats):
-        for name, recipe in COMPARED.items():
-            found[name].append(stall(folder, recipe, steps))
+        for name in names:
+            found[name].append(stall(folder, COMPARED[name], steps))
     print(f"\n| quickstart, {steps} steps, {os.cpu_count()} cores | data stall | s a step |")
     print("|---|---|---|")
     for name, timings in found.items():
