@@ -1,56 +1,25 @@
 """Train an editor of masks against a discriminator of masks."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from datamodules.batch import Batch
 from datamodules.seeds import generator_for
-from lightningmodules.losses.mask_editing import (
-    adversarial,
-    content,
-    discrimination,
-    graphs_of,
-    published_structure,
-    sameness,
-    structure,
-)
+from lightningmodules.losses.mask_editing import discrimination
+from lightningmodules.losses.mask_editing_terms import Weights, weighted_terms
+from lightningmodules.mask_draws import Place, draws_for, small_similarity, sources_of
 from lightningmodules.optimizer_factory import OptimizerFactory
+from lightningmodules.validation_size import num_validation_samples
 from metrics.kid import KID
 from metrics.topology import betti_numbers
-from networks.flow import compose, enlarge, similarity, warp
+from networks.flow import compose, enlarge, warp
 from networks.mask_editor import MaskEdit, MaskEditorNet, smooth
 from networks.random_pyramid import RandomPyramid
-
-
-@dataclass(kw_only=True)  # not frozen: Lightning copies hyper-parameters field by field
-class Weights:
-    """Factor of each term of the editor's loss; 0 switches a term off.
-
-    Args:
-        adversarial: Published, 1.
-        content: Published, 0.8.
-        structure: Published, 0.5.
-        diversity: Ours; keeps the latent code from being ignored.
-
-    Raises:
-        ValueError: If a factor is negative, or all are 0.
-    """
-
-    adversarial: float = 1.0
-    content: float = 0.8
-    structure: float = 0.5
-    diversity: float = 0.2
-
-    def __post_init__(self) -> None:
-        factors = (self.adversarial, self.content, self.structure, self.diversity)
-        if min(factors) < 0 or not any(factors):
-            raise ValueError(f"{self}: give 0 or more, and one above 0, or nothing is learned")
-
 
 _WEIGHTS = Weights()
 
@@ -65,14 +34,17 @@ class MaskEditor(LightningModule):
     The paper's formulas are not public; `lightningmodules.losses.mask_editing` derives each and
     says what is published in it. Ours, too: that codes and strengths are drawn, and what follows.
 
-    A batch of 2 n masks is both: all of them are real, and its first n are edited twice, by two
+    A batch of 2 n masks is both: all of them are real, and n of them are edited twice, by two
     latent codes, so that the codes can be told to differ. What the discriminator sees is blurred
     and moved by a small random similarity, real masks and edits alike, each resampled once: only
     shape can tell them apart, not the softness that resampling leaves.
 
     One batch is two optimizer steps for ``trainer.max_steps``, discriminator and generator. As each
     moves one network alone, several processes need
-    ``--trainer.strategy ddp_find_unused_parameters_true``.
+    ``--trainer.strategy ddp_find_unused_parameters_true``. Networks without BatchNorm then train as
+    on one process, if each process has an even number of masks, see `lightningmodules.mask_draws`.
+
+    A validation needs four masks, or there is no ``val/kid``.
 
     Args:
         net: The generator; ``weights.safetensors`` holds it, averaged where an averaging callback
@@ -80,11 +52,10 @@ class MaskEditor(LightningModule):
         discriminator: Takes ``(B, 1, H, W)`` masks in [0, 1], returns logits of any shape.
         optimizer: Of the generator.
         discriminator_optimizer: Of the discriminator.
-        weights: Of the terms, see `lightningmodules.losses.mask_editing`.
+        weights: Of the terms.
         strengths: Least and greatest share 1 - IoU that is asked for in training.
         num_points: Of the contour graphs.
-        seed: Of codes, strengths and views, drawn anew from (seed, batch); linked to
-            ``seed_everything``.
+        seed: Of codes, strengths and views, drawn for each mask; linked to ``seed_everything``.
 
     Raises:
         ValueError: If strengths are not in [0, 1) and rising.
@@ -133,34 +104,50 @@ class MaskEditor(LightningModule):
         """
         generator = generator_for(self.seed, "shown", number)
         latent = torch.randn(len(masks), self.net.latent_size, generator=generator)
-        strength = masks.new_full((len(masks),), sum(self.strengths) / 2)
-        edited: MaskEdit = self.net(masks, latent.to(masks), strength)
-        return edited.mask
+        return self._edited(masks, latent)
+
+    def on_train_start(self) -> None:
+        """Refuse a validation set without a score before anything is learned.
+
+        Raises:
+            ValueError: If there are too few masks.
+        """
+        self._require_enough_masks()
+
+    def on_validation_start(self) -> None:
+        """Likewise, for validations that could not be counted at the start.
+
+        Raises:
+            ValueError: If there are too few masks.
+        """
+        self._require_enough_masks()
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one step of the discriminator, then one of the generator."""
-        step = self.trainer.fit_loop.total_batch_idx
-        generator = generator_for(self.seed, "edits", step, self.global_rank)
         real = batch.mask
-        half = max(1, len(real) // 2)
-        source = torch.cat([real[:half], real[:half]])
+        place = self._place(len(real))
+        drawn = draws_for(self.seed, batch.id, place, latent_size=self.net.latent_size)
+        chosen = sources_of(place, len(real))
+        source = real[chosen].repeat(2, 1, 1, 1)
         low, high = self.strengths
-        strength = low + (high - low) * torch.rand(half, generator=generator).repeat(2).to(real)
-        latent = torch.randn(2 * half, self.net.latent_size, generator=generator).to(real)
-        edit: MaskEdit = self.net(source, latent, strength)
-        seen = _seen(source, edit, _random_similarity(source, generator))
+        strength = (low + (high - low) * drawn.strength[chosen]).repeat(2).to(real)
+        latent, views = (x[chosen, :2].transpose(0, 1).flatten(0, 1) for x in drawn[1:])
+        edit: MaskEdit = self.net(source, latent.to(real), strength)
+        seen = _seen(source, edit, small_similarity(views, source))
         of_net, of_discriminator = self.optimizers()  # type: ignore[attr-defined]
         if self.weights.adversarial:
-            seen_real = smooth(warp(real, _random_similarity(real, generator)))
-            self.toggle_optimizer(of_discriminator)
-            loss = discrimination(self.discriminator(seen_real), self.discriminator(seen.detach()))
-            of_discriminator.zero_grad()
-            self.manual_backward(loss)
-            of_discriminator.step()
-            self.untoggle_optimizer(of_discriminator)
-            self.log("train/discriminator", loss, batch_size=len(real))
+            seen_real = smooth(warp(real, small_similarity(drawn.views[:, 2], real)))
+            self._discriminate(of_discriminator, seen_real, seen.detach())
         self.toggle_optimizer(of_net)
-        terms = self._terms(source, strength, edit, seen)
+        logits = self.discriminator(seen) if self.weights.adversarial else None
+        terms = weighted_terms(
+            self.weights,
+            edit,
+            source=source,
+            strength=strength,
+            logits=logits,
+            num_points=self.num_points,
+        )
         total = torch.stack(list(terms.values())).sum()
         of_net.zero_grad()
         self.manual_backward(total)
@@ -172,7 +159,7 @@ class MaskEditor(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Edit each mask twice: topology, IoU with the source, and IoU of the two edits."""
         source = batch.mask
-        first, second = (self.edit(source, 2 * batch_idx + k) for k in (0, 1))
+        first, second = (self._edited(source, self._shown(batch.id, k)) for k in (0, 1))
         binary = [(x[:, 0] > 0.5).cpu().numpy() for x in (source, first)]
         kept = [betti_numbers(a) == betti_numbers(b) for a, b in zip(*binary, strict=True)]
         scores = {
@@ -184,11 +171,8 @@ class MaskEditor(LightningModule):
         self._collect(source, first, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the KID of the edits to the real masks; there must be four masks for it."""
-        counts = self.all_gather(torch.tensor(sum(map(len, self._kid.places)), device=self.device))
-        assert isinstance(counts, Tensor)
-        # of all processes: if one of them alone computed, it would wait for the others for ever
-        if counts.sum() >= _LEAST_FOR_KID:
+        """Log the KID of the edits to the real masks; a trial of a few batches has no score."""
+        if not self._is_trial():
             value = self._kid.compute().value.float()
             self.log("val/kid", value, prog_bar=True, sync_dist=True)
         self._kid.reset()
@@ -200,26 +184,41 @@ class MaskEditor(LightningModule):
             self.discriminator_optimizer(self.discriminator.parameters()),
         ]
 
-    def _terms(
-        self, source: Tensor, strength: Tensor, edit: MaskEdit, seen: Tensor
-    ) -> dict[str, Tensor]:
-        """Return the weighted terms that are switched on."""
-        weights, terms = self.weights, {}
-        half = len(source) // 2
-        if weights.adversarial:
-            terms["adversarial"] = weights.adversarial * adversarial(self.discriminator(seen))
-        if weights.content:
-            terms["content"] = weights.content * content(edit.mask, source, strength)
-        if weights.structure and edit.forward is None:
-            terms["structure"] = weights.structure * published_structure(edit.mask, source)
-        if weights.structure and edit.forward is not None:
-            graphs = graphs_of(source, self.num_points)
-            size = (source.shape[2], source.shape[3])
-            terms["structure"] = weights.structure * structure(graphs, edit.forward, size)
-        if weights.diversity:
-            change = edit.mask - source if edit.forward is None else edit.forward
-            terms["diversity"] = weights.diversity * sameness(change[:half], change[half:])
-        return terms
+    def _discriminate(self, optimizer: LightningOptimizer, real: Tensor, edited: Tensor) -> None:
+        """Take the discriminator's step."""
+        self.toggle_optimizer(optimizer)
+        loss = discrimination(self.discriminator(real), self.discriminator(edited))
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        self.untoggle_optimizer(optimizer)
+        self.log("train/discriminator", loss, batch_size=len(real))
+
+    def _edited(self, masks: Tensor, latent: Tensor) -> Tensor:
+        strength = masks.new_full((len(masks),), sum(self.strengths) / 2)
+        edited: MaskEdit = self.net(masks, latent.to(masks), strength)
+        return edited.mask
+
+    def _shown(self, ids: list[str], number: int) -> Tensor:
+        """Return the codes that masks are validated with, whichever process and batch has them."""
+        generators = (generator_for(self.seed, "shown", id, number) for id in ids)
+        return torch.stack([torch.randn(self.net.latent_size, generator=g) for g in generators])
+
+    def _place(self, count: int) -> Place:
+        step, first = self.trainer.fit_loop.total_batch_idx, self.global_rank * count
+        return Place(step=step, first=first, batch_size=count * self.trainer.world_size)
+
+    def _is_trial(self) -> bool:
+        return bool(self.trainer.sanity_checking or self.trainer.fast_dev_run)  # type: ignore[attr-defined]
+
+    def _require_enough_masks(self) -> None:
+        count = num_validation_samples(self.trainer)
+        if 0 < count < _LEAST_FOR_KID and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            raise ValueError(
+                f"{count} validation masks are too few for val/kid, which needs {_LEAST_FOR_KID}: "
+                "add some, or raise trainer.limit_val_batches "
+                f"({self.trainer.limit_val_batches}) to see them all; 0 trains without validation"
+            )
 
     def _collect(self, source: Tensor, edited: Tensor, batch_idx: int) -> None:
         features = self._features[0].to(source.device)
@@ -231,8 +230,8 @@ class MaskEditor(LightningModule):
             self._kid.update(features(shown), places, flags)
 
 
-_LEAST_FOR_KID = 8
-"""Four masks and as many edits."""
+_LEAST_FOR_KID = 4
+"""Masks of which two disjoint halves have a distance, see `metrics.set_comparison`."""
 _MOST_IN_BATCH = 1_000_000
 """Above any batch, so that each mask has a place of its own whichever process saw it."""
 
@@ -243,19 +242,6 @@ def _seen(source: Tensor, edit: MaskEdit, view: Tensor) -> Tensor:
         return smooth(warp(edit.mask, view))
     backward = enlarge(edit.backward, (source.shape[2], source.shape[3]))
     return smooth(warp(source, compose(backward, view)))
-
-
-def _random_similarity(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a small similarity for each mask: 3 degrees, 3 % and 3 % of the frame, or a mirror."""
-    count, (height, width) = len(like), like.shape[2:]
-    drawn = 2 * torch.rand(count, 5, generator=generator) - 1
-    return similarity(
-        (0.05 * drawn[:, 0]).to(like),
-        (1 + 0.03 * drawn[:, 1]).to(like),
-        (0.03 * drawn[:, 2:4] * torch.tensor((width, height))).to(like),
-        (drawn[:, 4] > 0).to(like.device),
-        size=(height, width),
-    )
 
 
 def _iou(first: Tensor, second: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from callbacks.edit_grid import EditGrid, grid
 from callbacks.weights_writer import WeightsWriter
 from datamodules.dis5k import DIS5K, Splits
 from generation.edits.adversarial import AdversarialEdit
-from lightningmodules.mask_editor import MaskEditor, Weights
+from lightningmodules.losses.mask_editing_terms import Weights
+from lightningmodules.mask_editor import MaskEditor
 from networks.mask_editor import FlowMaskEditor
 from networks.published_mask_gan import PublishedMaskDiscriminator, PublishedMaskGenerator
 
@@ -41,9 +42,14 @@ def flow_editor(weights: Weights = ALL, seed: int = 0) -> MaskEditor:
     )
 
 
-def data(root: Path) -> DIS5K:
+def data(root: Path, batch_size: int = 4) -> DIS5K:
     return DIS5K(
-        root, size=48, batch_size=4, num_workers=0, cache=None, splits=Splits(test=("DIS-TE1",))
+        root,
+        size=48,
+        batch_size=batch_size,
+        num_workers=0,
+        cache=None,
+        splits=Splits(test=("DIS-TE1",)),
     )
 
 
@@ -143,7 +149,62 @@ def test_weights_that_fit_leaves_are_the_averages_and_load_as_an_edit(
     assert torch.equal(
         load_file(path)["velocity.weight"], model.net.state_dict()["velocity.weight"]
     )
-    AdversarialEdit(FlowMaskEditor(4, weights=str(path)))
+    edit = AdversarialEdit(FlowMaskEditor(4, weights=str(path)))
+    assert edit.size == (48, 48)  # at which it was trained
+
+
+@pytest.mark.parametrize("num_sanity_val_steps", [0, 1])
+def test_too_few_validation_masks_are_refused_before_anything_is_learned(
+    num_sanity_val_steps: int, editor_set: Path, tmp_path: Path
+) -> None:
+    model = flow_editor()
+    before = parameters(model.discriminator)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_steps=2,
+        default_root_dir=tmp_path,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=num_sanity_val_steps,
+        limit_val_batches=1,
+    )
+    with pytest.raises(ValueError, match=r"^3 validation masks are too few .* needs 4: .*\(1\)"):
+        trainer.fit(model, data(editor_set, batch_size=3))
+    assert torch.equal(parameters(model.discriminator), before)
+
+
+def test_run_without_validation_needs_no_validation_masks(editor_set: Path, tmp_path: Path) -> None:
+    trainer = Trainer(
+        accelerator="cpu",
+        max_steps=2,
+        default_root_dir=tmp_path,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+    )
+    trainer.fit(flow_editor(), data(editor_set))
+    assert trainer.global_step == 2
+
+
+def test_codes_of_a_validation_belong_to_the_mask_not_to_its_batch(
+    editor_set: Path, tmp_path: Path
+) -> None:
+    scores = []
+    for batch_size in (1, 2):
+        trainer = Trainer(
+            accelerator="cpu",
+            default_root_dir=tmp_path,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        (found,) = trainer.validate(flow_editor(), data(editor_set, batch_size), verbose=False)
+        scores.append(found)
+    assert scores[0] == pytest.approx(scores[1], rel=1e-4)
 
 
 def test_pictures_stand_in_tensorboard(editor_set: Path, tmp_path: Path) -> None:
