@@ -7,13 +7,15 @@ from safetensors.torch import save
 from torch import nn
 
 from datamodules.atomic import write_atomically
+from datamodules.segmentation import SegmentationDataModule
 
 
 class WeightsWriter(Callback):
     """Leaves ``weights.safetensors`` in the run's folder when a fit has finished.
 
     The keys are those of the module's ``net``, so that the file loads by the ``weights`` argument
-    of a network. With an averaging callback listed before this one, these are the averages.
+    of a network. With an averaging callback listed before this one, these are the averages. The
+    metadata name the size that the batches had, as ``trained_size``, like ``96x128``.
     """
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -29,5 +31,13 @@ class WeightsWriter(Callback):
             return  # a trial of one batch must not replace trained weights
         tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
         # not save_file: its own error says nothing of a full disk
-        content = save(tensors, metadata={"format": "pt"})
+        content = save(tensors, metadata={"format": "pt", **_size_of(trainer)})
         write_atomically(Path(trainer.default_root_dir) / "weights.safetensors", content)
+
+
+def _size_of(trainer: Trainer) -> dict[str, str]:
+    data: object = trainer.datamodule  # type: ignore[attr-defined]  # set, not declared
+    if not isinstance(data, SegmentationDataModule):
+        return {}
+    # `networks.weights.trained_size` reads it
+    return {"trained_size": "x".join(map(str, data.size))}

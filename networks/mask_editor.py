@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from networks.flow import enlarge, integrate, warp
-from networks.weights import load_weights
+from networks.weights import load_weights, trained_size
 
 _CELLS = 6
 """Rows and columns of the latent velocities: bumps of a sixth of the frame, as wide as limbs."""
@@ -37,6 +37,8 @@ class MaskEditorNet(nn.Module):
 
     latent_size: int
     """Length of a latent code, drawn from the standard normal distribution."""
+    trained_size: tuple[int, int] | None = None
+    """(Height, width) of the masks that it was trained on; None where nobody says."""
 
 
 class FlowMaskEditor(MaskEditorNet):
@@ -77,6 +79,7 @@ class FlowMaskEditor(MaskEditorNet):
         nn.init.zeros_(self.velocity.bias)
         if weights is not None:
             load_weights(self, weights)
+            self.trained_size = trained_size(weights)
 
     def forward(self, mask: Tensor, latent: Tensor, strength: Tensor) -> MaskEdit:
         """Edit masks.

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from networks.mask_editor import MaskEdit, MaskEditorNet
 
+_STRIDE = 8
+"""Three convolutions halve each; what they round down three others cannot restore."""
+
 
 class PublishedMaskGenerator(MaskEditorNet):
     """Draws the edited mask pixel by pixel; nothing in it keeps topology.
@@ -37,9 +40,20 @@ class PublishedMaskGenerator(MaskEditorNet):
         )
 
     def forward(self, mask: Tensor, latent: Tensor, strength: Tensor) -> MaskEdit:
-        """Edit ``(B, 1, H, W)`` masks in [0, 1] by ``(B, latent_size)`` and ``(B,)``."""
+        """Edit ``(B, 1, H, W)`` masks in [0, 1] by ``(B, latent_size)`` and ``(B,)``.
+
+        Raises:
+            ValueError: If H or W is no multiple of 8.
+        """
+        height, width = mask.shape[-2:]
+        if height % _STRIDE or width % _STRIDE:
+            raise ValueError(
+                f"{type(self).__name__} halves masks three times and cannot edit {height}x{width}: "
+                f"give multiples of {_STRIDE} as data.size, such as "
+                f"{-height // _STRIDE * -_STRIDE}x{-width // _STRIDE * -_STRIDE}"
+            )
         codes = torch.cat([latent, strength[:, None]], dim=1)[:, :, None, None]
-        planes = codes.expand(-1, -1, *mask.shape[-2:])
+        planes = codes.expand(-1, -1, height, width)
         drawn = self.body(torch.cat([2 * mask - 1, planes], dim=1))
         return MaskEdit(mask=(drawn + 1) / 2, forward=None, backward=None)
 

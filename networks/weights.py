@@ -6,10 +6,13 @@ from pickle import UnpicklingError
 
 import torch
 from huggingface_hub import constants, hf_hub_download
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+_SIZE_KEY = "trained_size"
+"""Of the metadata of a ``.safetensors`` file: height and width in pixels, like ``96x128``, as
+`callbacks.weights_writer` leaves it."""
 _PREFIXES = ("module.", "_orig_mod.", "net.")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _FILE_NAMES = ("weights.safetensors", "model.safetensors")
@@ -50,6 +53,34 @@ def load_weights(net: nn.Module, weights: str) -> None:
             "Build the network with the class and arguments (width, encoder) the file was made with"
         )
     net.load_state_dict({names[short]: value for short, value in found.items()})
+
+
+def trained_size(weights: str) -> tuple[int, int] | None:
+    """Return the (height, width) in pixels that a ``.safetensors`` file says it was trained at.
+
+    Args:
+        weights: See `load_weights`.
+
+    Returns:
+        None where the file does not say.
+
+    Raises:
+        WeightsError: If the weights cannot be had, cannot be read or say no size by that name.
+    """
+    path = _locate(weights)
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get(_SIZE_KEY)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"weights {path} cannot be read ({type(error).__name__})") from error
+    if said is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", said)
+    if found is None:
+        raise WeightsError(f"weights {path} have {_SIZE_KEY} {said!r}: it must read like 96x128")
+    return int(found[1]), int(found[2])
 
 
 def _locate(weights: str) -> Path:

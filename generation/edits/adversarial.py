@@ -14,6 +14,9 @@ from networks.features import weights_hash
 from networks.flow import enlarge
 from networks.mask_editor import MaskEditorNet
 
+_SIZE = 96
+"""Height and width of editors whose weights do not say theirs: ``configs/mask_editor`` has it."""
+
 
 class AdversarialEdit:
     """Moves mask and photo by the flow that a trained editor predicts for the mask.
@@ -27,14 +30,21 @@ class AdversarialEdit:
         >>> edit = AdversarialEdit(FlowMaskEditor(width=16), strength=0.2)
     """
 
-    def __init__(self, net: MaskEditorNet, strength: float = 0.2, *, size: int = 96) -> None:
+    def __init__(
+        self,
+        net: MaskEditorNet,
+        strength: float = 0.2,
+        *,
+        size: int | tuple[int, int] | None = None,
+    ) -> None:
         """Choose how much is changed.
 
         Args:
             net: `networks.mask_editor.FlowMaskEditor` with the ``weights`` that training left.
             strength: Share 1 - IoU(source, edit) that the editor aims at; it was trained on some
                 range, .05 to .4 by default.
-            size: Height and width that it was trained at.
+            size: Height and width at which it looks at masks; one number for a square. None: those
+                that it was trained at, as its weights say; 96 where they do not.
 
         Raises:
             ValueError: If the strength is not in (0, 1).
@@ -43,9 +53,14 @@ class AdversarialEdit:
             raise ValueError(f"strength is {strength}; choose a share within (0, 1), such as 0.2")
         self.net = net.eval().requires_grad_(False)
         self.strength = strength
-        self.size = size
+        if size is None:
+            size = net.trained_size or _SIZE
+        self.size = (size, size) if isinstance(size, int) else size
+        height, width = self.size
+        # a square by one number, as ids have always named it
+        shown = str(height) if height == width else f"{height}x{width}"
         # other weights make other pixels, so they must make another id
-        self._description = f"adversarial({weights_hash(net)},{strength},{size})"
+        self._description = f"adversarial({weights_hash(net)},{strength},{shown})"
 
     def __call__(self, sample: Sample, seed: int) -> Sample:
         """Return the edited object with its photo moved alike.
@@ -66,9 +81,9 @@ class AdversarialEdit:
             ValueError: If the mask is of labels or empty, or `net` moves no pixels.
         """
         mask = mask_to_edit(sample)
-        small = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(mask, self.size[::-1], interpolation=cv2.INTER_AREA)
         latent = torch.randn(1, self.net.latent_size, generator=generator_for(seed, "adversarial"))
-        seen = torch.from_numpy(small).view(1, 1, self.size, self.size).float() / 255
+        seen = torch.from_numpy(small).view(1, 1, *self.size).float() / 255
         edit = self.net(seen, latent, torch.tensor([self.strength]))
         if edit.backward is None:
             raise ValueError(

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from datamodules.sample import MaskKind, Provenance, Sample
@@ -82,6 +85,28 @@ def test_empty_masks_and_labels_are_refused(net: FlowMaskEditor, mask: Tensor | 
     source = sample(frame(40, 40), MaskKind.LABELS) if mask is None else sample(mask)
     with pytest.raises(ValueError, match="mask"):
         AdversarialEdit(net)(source, 0)
+
+
+def test_editor_looks_at_masks_of_the_size_that_its_weights_were_trained_at(
+    net: FlowMaskEditor, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(net.state_dict(), path, metadata={"trained_size": "48x80"})
+    trained = FlowMaskEditor(4, weights=str(path))
+    source = sample(frame(60, 90))
+    edit = AdversarialEdit(trained)
+    assert edit.size == (48, 80)
+    assert torch.equal(edit(source, 1).mask, AdversarialEdit(net, size=(48, 80))(source, 1).mask)
+    assert AdversarialEdit(trained, size=64).size == (64, 64)  # an argument counts more
+
+
+def test_editor_whose_weights_say_no_size_looks_at_96_pixels_under_the_id_it_had(
+    net: FlowMaskEditor,
+) -> None:
+    source = sample(frame(60, 90))
+    ids = {AdversarialEdit(net, size=size)(source, 1).id for size in (None, 96, (96, 96))}
+    assert len(ids) == 1
+    assert AdversarialEdit(net, size=(96, 64))(source, 1).id not in ids
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0, -0.1])

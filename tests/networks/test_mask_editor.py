@@ -121,6 +121,7 @@ def test_weights_load_from_a_file(editor: FlowMaskEditor, tmp_path: object) -> N
     path = f"{tmp_path}/weights.safetensors"
     save_file(editor.state_dict(), path)
     loaded = FlowMaskEditor(4, weights=path)
+    assert loaded.trained_size is None
     edits = [net(ring(), codes(1), torch.tensor([0.2])).mask for net in (editor, loaded)]
     assert torch.equal(*edits)
 
@@ -132,6 +133,15 @@ def test_published_generator_draws_a_mask_of_its_own() -> None:
     assert edit.forward is None
     assert edit.mask.min() >= 0
     assert edit.mask.max() <= 1
+
+
+@pytest.mark.parametrize(("size", "cure"), [((100, 96), "104x96"), ((96, 7), "96x8")])
+def test_published_generator_names_a_size_that_it_can_edit(
+    size: tuple[int, int], cure: str
+) -> None:
+    mask = torch.zeros(1, 1, *size)
+    with pytest.raises(ValueError, match=f"cannot edit {size[0]}x{size[1]}: .*such as {cure}$"):
+        PublishedMaskGenerator(4)(mask, codes(1, 8), torch.tensor([0.2]))
 
 
 def test_published_discriminator_has_the_published_patches() -> None:
