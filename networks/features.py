@@ -19,7 +19,7 @@ class FeatureExtractor(nn.Module):
 
     Args:
         net: Takes ``(B, 3, H, W)``; returns ``(B, D)``, or ``(B, D, h, w)`` that is averaged over
-            its places.
+            its places, D at least 2. Of a trained segmentation network: see `networks.encoder`.
         size: Height and width that images are resized to.
         mean: Taken off each channel.
         std: Each channel is then divided by it.
@@ -74,7 +74,13 @@ class FeatureExtractor(nn.Module):
             features = features.mean((2, 3))
         if not isinstance(features, Tensor) or features.shape[:-1] != (len(pixels),):
             raise ValueError(
-                f"{self.name} returned no features: a network must return (B, D) or (B, D, h, w)"
+                f"{self.name} returned no features: a network must return (B, D) or (B, D, h, w); "
+                "for a segmentation network of ours, put it into networks.encoder.DeepestFeatures"
+            )
+        if features.shape[1] < 2:
+            raise ValueError(
+                f"{self.name} returned one channel, which are logits and no features: put the "
+                "network into networks.encoder.EncoderFeatures"
             )
         return features.float()
 
