@@ -1,15 +1,18 @@
 """A set and its groups, measured against a real one."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import pytest
 import torch
 from torch import Tensor
 
+from metrics.cmmd import unit
 from metrics.feature_scores import Plane, Recipe, compare_features, plane_mixing, plane_of, ratio
 from metrics.fid import fid
 from metrics.kid import kid
 from metrics.mask_traits import TRAITS
+from metrics.prdc import prdc
 from metrics.synthetic import CLASS, DescribedSet, score_set
 
 RECIPE = Recipe(num_kernel_draws=20, num_draws=4, umap_images=0)
@@ -31,6 +34,22 @@ def described(
     )
 
 
+def cubic(x: Tensor, y: Tensor) -> Tensor:
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def gaussian(x: Tensor, y: Tensor) -> Tensor:
+    return (-torch.cdist(x, y).square() / 200).exp()
+
+
+def off_diagonal(kernel: Tensor) -> Tensor:
+    return (kernel.sum() - kernel.diag().sum()) / (kernel.numel() - len(kernel))
+
+
+def fid_of_numbers(x: Tensor, y: Tensor) -> Tensor:
+    return (x.mean(-1) - y.mean(-1)) ** 2 + (x.std(-1) - y.std(-1)) ** 2
+
+
 def test_each_measure_is_over_all_images_and_beside_its_floor() -> None:
     real, generated = features(40, 0), features(30, 1, shift=3)
     found = compare_features(real, generated, RECIPE)
@@ -43,21 +62,55 @@ def test_each_measure_is_over_all_images_and_beside_its_floor() -> None:
     assert {comparison.size for comparison in found.values()} == {20}
 
 
-def test_a_set_of_the_same_distribution_is_at_the_floor() -> None:
-    # as many real images as there are, so that one set's own chance is small beside the bias
-    found = compare_features(features(1200, 0), features(600, 1), Recipe(num_draws=4))
-    for name in ("fid", "precision", "recall", "coverage", "nearest_cosine", "mixing"):
-        comparison = found[name]
-        assert float(comparison.matched_mean) == pytest.approx(
-            float(comparison.floor_mean), rel=0.3
-        ), name
-    assert ratio(found["cmmd"]) == pytest.approx(1, abs=0.5)
+@pytest.mark.parametrize("name", ["kid", "kid_biased", "cmmd"])
+def test_kernel_distances_are_on_average_what_all_subsets_give(name: str) -> None:
+    """Over all halves of the real set, a mean of kernel values between them is a mean over pairs.
+
+    With d the mean of a set's kernel on its diagonal, o off it and c between both sets, halves of
+    n images have the floor 2 (d - o) / n, and the generated subsets d / n + (1 - 1 / n) o of each
+    set less 2 c; unbiased, o alone stands in the place of that mixture.
+    """
+    real, generated = features(40, 0).double(), features(30, 1, shift=0.5).double()
+    x, y = (unit(real), unit(generated)) if name == "cmmd" else (real, generated)
+    kernel, scale = (gaussian, 1000) if name == "cmmd" else (cubic, 1)
+    weight = 0 if name == "kid" else 1 / 20
+    own = [
+        weight * k.diag().mean() + (1 - weight) * off_diagonal(k)
+        for k in (kernel(x, x), kernel(y, y))
+    ]
+    floor = 2 * scale * (own[0] - off_diagonal(kernel(x, x)))
+    matched = scale * (own[0] + own[1] - 2 * kernel(x, y).mean())
+    draws = 400
+    found = compare_features(real, generated, Recipe(num_kernel_draws=draws, num_draws=2))[name]
+    for mean, std, expected in (
+        (found.floor_mean, found.floor_std, floor),
+        (found.matched_mean, found.matched_std, matched),
+    ):
+        assert abs(mean - expected) < 4 * std / draws**0.5
+    assert found.matched_mean > found.floor_mean + 20 * found.floor_std / draws**0.5
+
+
+def test_fid_is_on_average_what_all_halves_give() -> None:
+    """Of numbers the FID is the difference of the means and that of the spreads, squared."""
+    real, generated = features(12, 0)[:, :1].double(), features(6, 1)[:, :1].double()
+    halves = torch.tensor(list(combinations(range(12), 6)))
+    others = halves.flip(0)  # the last combination is the complement of the first, and so on
+    assert set(halves[5].tolist()).isdisjoint(others[5].tolist())
+    draws = 150
+    found = compare_features(real, generated, Recipe(num_kernel_draws=2, num_draws=draws))["fid"]
+    for mean, std, other in (
+        (found.floor_mean, found.floor_std, real[others, 0]),
+        (found.matched_mean, found.matched_std, generated[:, 0]),
+    ):
+        expected = fid_of_numbers(real[halves, 0], other).mean()
+        assert abs(mean - expected) < 4 * std / draws**0.5
 
 
 def test_images_and_masks_fail_apart() -> None:
     found = score_set(described(40, 0), described(30, 1, shift=3), RECIPE)
     assert found.whole.features["images"]["precision"].value == 0
-    assert found.whole.features["masks"]["precision"].value > 0.5
+    masks = prdc(features(40, 50), features(30, 51))
+    assert found.whole.features["masks"]["precision"].value == masks.precision > 0.5
 
 
 def test_drift_is_told_from_chance() -> None:
