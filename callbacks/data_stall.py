@@ -24,7 +24,13 @@ class DataStall(Callback):
     and stands still during validation. ``train/data_stall`` is logged for each stretch of
     ``log_every_n_steps`` batches, from rank 0; at the end the share of the whole run, of the rank
     that waited most, is printed and left in ``timing.json``, beside what the run had of its pools.
-    A run that was stopped and continued counts as one.
+
+    A run that was stopped and continued counts as one. Seconds, seconds waited and batches go on
+    from those of the checkpoint: what a kill has undone is not counted, as it is trained on anew.
+    Each process has a first batch that is not waited for; ``seconds_to_first_batch`` is that of
+    the last process. A checkpoint knows rank 0 alone, so that all ranks go on from its history:
+    the share is that of the rank that waited most since the last start, on top of rank 0's before.
+    To gather all ranks' would make every checkpoint, one at a kill too, wait for all of them.
     """
 
     def __init__(self) -> None:
@@ -54,9 +60,9 @@ class DataStall(Callback):
         loader = trainer.train_dataloader
         if not isinstance(loader, SlotLoader):
             return
+        self._num_batches += 1
         if self._is_started:
             self._waited += loader.last_wait
-            self._num_batches += 1
         else:
             self._is_started = True
             self._first_wait = loader.last_wait

@@ -19,6 +19,10 @@ PICTURES = {
 }
 """What is shown of a pair, in this order, and the format of each file."""
 
+_EDITS = {"view": "another view", "diffeo": "another shape", "adversarial": "a learned edit"}
+_PAINTERS = {"warp": "the photo's own pixels moved to fit"}
+"""What a person calls a step; one of somebody else's is called by its own name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryPair:
@@ -38,6 +42,36 @@ class GalleryPair:
     holes: tuple[int, int]
     iou: float
     """Of both masks, cut at half coverage, in [0, 1]."""
+
+    @property
+    def caption(self) -> str:
+        """What was done, in words.
+
+        Example:
+            >>> pair = GalleryPair(
+            ...     slot=3,
+            ...     source="chair",
+            ...     made="chair~view-0c61~warp-77f0",
+            ...     steps=("view", "warp"),
+            ...     others=("lamp",),
+            ...     components=(1, 1),
+            ...     holes=(2, 2),
+            ...     iou=0.8,
+            ... )
+            >>> pair.caption
+            "another view; the photo's own pixels moved to fit; new background, that of lamp"
+        """
+        edits = [_EDITS.get(step, step) for step in self.steps if step not in _PAINTERS]
+        painters = [_PAINTERS[step] for step in self.steps if step in _PAINTERS]
+        background = f"new background, that of {' and '.join(self.others)}"
+        return "; ".join(
+            [
+                ", then ".join(edits) or "the mask as it was",
+                # a mask that was left alone needs no fitting
+                *(painters if edits else []),
+                background if self.others else "its own background",
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

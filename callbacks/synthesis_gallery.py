@@ -33,8 +33,8 @@ from metrics.topology import betti_numbers
 Item = TypeVar("Item")
 Drawn = tuple[GalleryPair, Mapping[str, bytes]]
 
-_LAST_SLOT = 100_000
-"""Where the search for slots ends in runs of no known length; a tenth of a second away."""
+_LOOKS = 1000
+"""Slots that are looked at for each pair at most, at 3 us: enough for one in a hundred."""
 
 
 class SynthesisGallery(Callback):
@@ -42,9 +42,10 @@ class SynthesisGallery(Callback):
 
     It shows synthetic pairs that the run itself will draw, the first ones of its sequence and of
     each kind (edits, and whether another photo gave a part) about equally many, and names those
-    that could not be made. The pairs are functions of (seed, slot), and the generators of random
-    numbers are left as they were: training draws the same with and without it. A continued run
-    keeps what is there; a fresh one never leaves what an earlier run has made.
+    that could not be made. It looks for them among the first 2,000 slots for each pair shown.
+    The pairs are functions of (seed, slot), and the generators of random numbers are left as they
+    were: training draws the same with and without it. A continued run keeps what is there; a
+    fresh one never leaves what an earlier run has made.
 
     Args:
         num_pairs: Shown at most; up to twice as many are made to choose from.
@@ -96,7 +97,7 @@ def make_gallery(
         seconds: See `SynthesisGallery`.
     """
     start = perf_counter()
-    slots = list(islice(_slots(views), 2 * num_pairs))
+    slots = list(_slots(views, 2 * num_pairs))
     with isolate_rng():  # a generator may draw from the global one, at its own first call at least
         drawn, not_made = _tried(views, slots, seconds)
     num_tried = len(drawn) + len(not_made)
@@ -168,11 +169,16 @@ def _tried(
     return drawn, not_made
 
 
-def _slots(views: MixtureViews) -> Iterator[int]:
-    """Return the slots whose pairs are made on the fly, in the order of training."""
-    length = views.num_batches
-    last = _LAST_SLOT if length is None else length * views.batch_size
-    return (slot for slot in range(last) if views.is_made(slot))
+def _slots(views: MixtureViews, number: int) -> Iterator[int]:
+    """Return the first slots, `number` at most, whose pairs are made on the fly.
+
+    The way to them does not grow with the run: one that makes next to nothing, or begins
+    too late, shows less.
+    """
+    last = number * _LOOKS
+    if views.num_batches is not None:
+        last = min(last, views.num_batches * views.batch_size)
+    return islice((slot for slot in range(last) if views.is_made(slot)), number)
 
 
 def _described(slot: int, done: Synthesised, made: Sample) -> GalleryPair:

@@ -87,11 +87,14 @@ class SegmentationDataModule(LightningDataModule, ABC):
     def num_training_batches(self, num_samples: int) -> int | None:
         """Return how many global batches ``trainer.max_steps`` takes; None without such a length.
 
-        An optimizer step takes ``accumulate_grad_batches``, the last one of an epoch what is left.
+        An epoch has no more than ``limit_train_batches``. An optimizer step takes
+        ``accumulate_grad_batches``, the last one of an epoch what is left.
         """
         if self.trainer is None or self.trainer.max_steps < 0:
             return None
-        per_epoch = num_samples // self.batch_size
+        per_epoch = _limited(num_samples // self.batch_size, self.trainer.limit_train_batches)
+        if not per_epoch:
+            return 0
         accumulated = self.trainer.accumulate_grad_batches
         epochs, steps = divmod(self.trainer.max_steps, -(-per_epoch // accumulated))
         return epochs * per_epoch + min(steps * accumulated, per_epoch)
@@ -123,3 +126,13 @@ class SegmentationDataModule(LightningDataModule, ABC):
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
+
+
+def _limited(num_batches: int, limit: int | float | None) -> int:
+    """Return how many batches of an epoch are trained on, as Lightning counts them.
+
+    A whole number is a count, any other one a share; 1 is one batch, and 1.0 all of them.
+    """
+    if limit is None:
+        return num_batches
+    return min(num_batches, limit) if isinstance(limit, int) else int(num_batches * limit)

@@ -79,7 +79,7 @@ def timing(root: Path) -> dict[str, float]:
 def test_waiting_is_counted_from_the_second_batch_and_validation_is_not(tmp_path: Path) -> None:
     fit(tmp_path, 10)
     found = timing(tmp_path)
-    assert found["num_batches"] == 9
+    assert found["num_batches"] == 10
     assert found["seconds_to_first_batch"] >= WAIT
     # a loaded machine only makes everything longer, and sleeps are never shorter
     assert found["seconds_waited"] >= 9 * WAIT
@@ -107,6 +107,15 @@ def test_continued_run_counts_as_one(tmp_path: Path) -> None:
     first = timing(tmp_path)
     fit(tmp_path, 11, ckpt_path=tmp_path / "last.ckpt", weights_only=True)
     both = timing(tmp_path)
-    assert first["num_batches"] == 5
-    assert both["num_batches"] == 9  # the first batch of each process is not counted
+    assert first["num_batches"] == 6
+    assert both["num_batches"] == 11  # each batch once, though the first ones are not waited for
     assert both["seconds_waited"] >= first["seconds_waited"] + 4 * WAIT
+
+
+def test_what_a_kill_has_undone_is_not_counted() -> None:
+    killed, continued = DataStall(), DataStall()
+    killed._seconds, killed._waited, killed._num_batches = 10.0, 2.0, 50
+    checkpoint = killed.state_dict()
+    killed._waited, killed._num_batches = 9.0, 60  # trained on after it, and once more below
+    continued.load_state_dict(checkpoint)
+    assert continued.state_dict() == {"seconds": 10.0, "waited": 2.0, "num_batches": 50}

@@ -150,11 +150,11 @@ def test_share_and_failures_are_counted_and_the_list_is_cut(full: str) -> None:
 def test_gallery_is_shown_with_what_changed(full: str) -> None:
     section = full[full.index('id="synthesis"') :]
     assert "TR/&lt;chair&gt;" in section
-    assert "view, then warp" in section
+    assert "another view; the photo&#39;s own pixels moved to fit; new background" in section
     assert "parts 1 &rarr; 1" in section
     assert 'holes 4 <span class="warn">&rarr; 3</span>' in section
     assert "IoU 0.62" in section
-    assert "background of TR/table" in section
+    assert "background, that of TR/table" in section
     alts = re.findall(r'alt="([^"]+)"', section)
     assert alts == ["photo", "mask", "edited mask", "edited photo", "graph", "edited graph"]
 

