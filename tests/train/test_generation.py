@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
+from socket import socket
 
 import pytest
 import yaml
@@ -168,6 +169,24 @@ def test_torchrun_restarts_the_group_of_a_killed_worker(tmp_path: Path) -> None:
     os.kill(children(agent.pid)[0], signal.SIGKILL)
     finish(agent)
     assert_whole(tmp_path / "set", tmp_path / "undisturbed")
+
+
+def test_two_agents_of_torchrun_fill_one_set(tmp_path: Path) -> None:
+    main(toys(tmp_path / "undisturbed", number=24))
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{probe.getsockname()[1]}"
+    torchrun = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--rdzv-id=1"]
+    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", "--local-addr=127.0.0.1"]
+    ddp = ["--trainer.devices", "1", "--trainer.num_nodes", "2", "--trainer.strategy", "ddp"]
+    command = [*torchrun, *rendezvous, "-m", "train", *toys(tmp_path / "set", *ddp, number=24)]
+    agents = [start(command), start(command)]
+    for agent in agents:
+        finish(agent)
+    assert_whole(tmp_path / "set", tmp_path / "undisturbed")
+    # one run of both agents, not two runs of one process each
+    done = [ShardReader(tmp_path / "set", id).done for id in published_shards(tmp_path / "set")]
+    assert all(str(each["hardware"]).endswith(", 2 processes") for each in done)
 
 
 FULL_DISK = """
