@@ -1,6 +1,7 @@
 """The index of a set: which pair lies where, derived from the published shards alone."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -9,7 +10,7 @@ from pathlib import Path
 from datamodules.atomic import write_atomically
 from datamodules.generation_plan import read_plan
 from datamodules.json_value import Json, canonical
-from datamodules.shards import ShardReader, published_shards
+from datamodules.shards import SHARDS, ShardReader, published_shards
 
 INDEX = "index.json"
 REJECT_LISTS = "rejected*.txt"
@@ -60,8 +61,7 @@ def index_of(folder: Path) -> Index:
     Raises:
         ValueError: If `folder` is no generated set.
     """
-    shards = [_indexed(ShardReader(folder, name)) for name in published_shards(folder)]
-    return Index(plan=read_plan(folder).digest, shards=tuple(shards))
+    return _index(folder, published_shards(folder))
 
 
 def write_index(folder: Path) -> Index:
@@ -69,12 +69,22 @@ def write_index(folder: Path) -> Index:
 
     Several processes may call this at once: whoever writes looks again whether shards have
     appeared meanwhile, so that the last file holds all.
+
+    Raises:
+        ValueError: If `folder` is no generated set, or a shard does not bear its own name.
+        OSError: If a shard cannot be read or the file not written.
     """
     while True:
         names = published_shards(folder)
-        index = index_of(folder)
+        index = _index(folder, names)
+        for name, shard in zip(names, index.shards, strict=True):
+            if name != shard.id:
+                raise ValueError(
+                    f"{folder / SHARDS / name} holds shard {shard.id}: a copy or a renamed one; "
+                    f"move it out of {SHARDS}, or give it its name again"
+                )
         write_atomically(folder / INDEX, json.dumps(content_of(index), indent=1).encode())
-        if published_shards(folder) == names == [shard.id for shard in index.shards]:
+        if published_shards(folder) == names:
             return index
 
 
@@ -93,6 +103,11 @@ def rejected_later(folder: Path) -> set[str]:
     """Return the ids of all ``rejected*.txt`` of a set, one a line; after a tab, the reason."""
     lines = [line for path in folder.glob(REJECT_LISTS) for line in path.read_text().splitlines()]
     return {line.partition("\t")[0].strip() for line in lines} - {""}
+
+
+def _index(folder: Path, names: Sequence[str]) -> Index:
+    shards = [_indexed(ShardReader(folder, name)) for name in names]
+    return Index(plan=read_plan(folder).digest, shards=tuple(shards))
 
 
 def _indexed(reader: ShardReader) -> IndexedShard:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -185,6 +186,17 @@ def test_index_finds_every_pair(tmp_path: Path) -> None:
     assert index_of(folder).places == {"toy~0": ("000000-toy", 0), "toy~2": ("000000-toy", 1)}
     written = write_index(folder)
     assert json.loads((folder / "index.json").read_text())["digest"] == written.digest
+
+
+def test_index_refuses_a_shard_under_another_name(tmp_path: Path) -> None:
+    folder = planned(tmp_path)
+    put(folder, finished(toy_sample()))
+    shards = folder / SHARDS
+    shutil.copytree(shards / "000000-toy", shards / "000000-toy.bak")
+    with pytest.raises(ValueError, match=r"000000-toy\.bak holds shard 000000-toy: a copy"):
+        write_index(folder)
+    shutil.rmtree(shards / "000000-toy.bak")
+    assert write_index(folder) == index_of(folder)
 
 
 def test_later_rejections_are_read_from_all_lists(tmp_path: Path) -> None:
