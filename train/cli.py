@@ -26,7 +26,7 @@ from datamodules.generation import GenerationRun
 from datamodules.problems import DatasetError
 from train.checkpointing import LAST, Checkpointing
 from train.compilation import compilation_announced
-from train.errors import one_line
+from train.errors import one_line, without_worker
 from train.quiet import ignore_expected_warnings
 from train.recipe import recipe_of
 from train.remembered import read_checkpoint, remembered_model, remembered_size
@@ -75,9 +75,9 @@ def main(args: list[str] | None = None) -> None:
     except (*USER_ERRORS, RuntimeError) as error:
         if os.environ.get("SEGFOUNDRY_TRACEBACK") or not is_mistake(error):
             raise
-        message = one_line(str(error) or repr(error))
-        if isinstance(error, DatasetError):
-            message = str(error)  # a list of defects keeps its lines
+        message = without_worker(str(error) or repr(error))
+        if not isinstance(error, DatasetError):  # a list of defects keeps its lines
+            message = one_line(message)
         if "backend found" in message:
             message += " Leave out configs/trainer/gpu.yaml, or give --trainer.accelerator cpu"
         fail(message)

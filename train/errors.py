@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from itertools import dropwhile, zip_longest
 from pathlib import Path
 
 import yaml
+
+_TRACEBACK = "Traceback (most recent call last):\n"
+_OF_WORKER = re.compile(rf"Caught \w+ .*\nOriginal {re.escape(_TRACEBACK)}")
+_CLASS = re.compile(r"^[\w.]+: ")  # before the message, in the last part of a traceback
 
 
 def one_line(message: str, arguments: Sequence[str] = ()) -> str:
@@ -29,6 +33,20 @@ def one_line(message: str, arguments: Sequence[str] = ()) -> str:
         r"Subcommand '\w+' does not accept option '([^']+)'", r"key '\1' is not known", text
     )
     return text.replace(' in "<unicode string>"', "").strip() + _place(text, arguments)
+
+
+def without_worker(message: str) -> str:
+    """Return what an error said in the process where it was raised.
+
+    Torch raises the error of a DataLoader worker anew, of the same class, with the worker's whole
+    traceback as its message (`torch._utils.ExceptionWrapper`). Any other message comes back as it
+    is.
+    """
+    if not _OF_WORKER.match(message):
+        return message
+    lines = message.rpartition(_TRACEBACK)[2].strip("\n").splitlines()
+    own = list(dropwhile(lambda line: line[:1] in {" ", ""}, lines))  # the frames are indented
+    return _CLASS.sub("", "\n".join(own))
 
 
 def _shortest_reason(lines: list[str]) -> list[str]:

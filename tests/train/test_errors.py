@@ -1,6 +1,33 @@
 from pathlib import Path
 
-from train.errors import one_line
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.decode import DecodeError
+from datamodules.problems import DatasetError
+from train.errors import one_line, without_worker
+
+
+class Broken(Dataset[int]):
+    """Fails at every item, as a broken file does: with an error that has a cause."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        try:
+            raise OSError("the disk says: no")
+        except OSError as cause:
+            raise self.error from cause
+
+
+def said(error: Exception, num_workers: int) -> str:
+    with pytest.raises(type(error)) as raised:
+        next(iter(DataLoader(Broken(error), num_workers=num_workers)))
+    return without_worker(str(raised.value))
 
 
 def test_union_error_is_reduced_to_key_reasons_and_value() -> None:
@@ -25,3 +52,18 @@ def test_unknown_key_is_found_in_the_configuration_file(tmp_path: Path) -> None:
 
 def test_other_messages_become_one_line() -> None:
     assert one_line("a\n  b\n") == "a b"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DecodeError("im/a.jpg: cannot be decoded"),
+        DatasetError("2 problems:\n  im/a.jpg: no mask\n  im/b.jpg: no mask"),
+        ValueError("gt: a mask of 3 x 4 px for 5 x 4"),
+    ],
+)
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_error_of_a_worker_says_what_it_says_in_the_main_process(
+    error: Exception, num_workers: int
+) -> None:
+    assert said(error, num_workers) == str(error)
