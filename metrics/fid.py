@@ -12,7 +12,14 @@ code's resize; here any features will do, and numbers compare only between runs 
 The product of the covariances is not symmetric, and its general root is slow (SciPy's sqrtm) or
 loses digits. With factors ``A^T A = C_x`` and ``B^T B = C_y``, the last trace is the sum of the
 singular values of ``A B^T``: the roots of the eigenvalues of the symmetric
-``C_x^(1/2) C_y C_x^(1/2)``. Fewer images than dimensions are their own, smaller factor.
+``C_x^(1/2) C_y C_x^(1/2)``. More images than dimensions have the triangle of their QR
+decomposition for a factor, which needs no covariance and so squares no rounding error; fewer are
+their own, smaller factor.
+
+The time is that of the singular values of a ``min(N, D) x min(M, D)`` matrix, and grows with the
+cube of its side: one core takes .04 s for 300 images of 2048 features and .5 s for 1200 of 1024, so
+about 4 s at worst for 2048 features. A report of sets asks for 42 values of each set and large
+group (`metrics.feature_scores`): minutes at worst, so there is no cap.
 """
 
 import torch
@@ -52,5 +59,5 @@ def _factor(features: Tensor) -> Tensor:
     centred = (features - features.mean(0)) / (num - 1) ** 0.5
     if num <= dimension:
         return centred
-    values, vectors = torch.linalg.eigh(centred.T @ centred)
-    return values.clamp(min=0).sqrt()[:, None] * vectors.T
+    triangle: Tensor = torch.linalg.qr(centred, mode="r").R
+    return triangle
