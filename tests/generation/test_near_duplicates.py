@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from datamodules.photo_index import PhotoIndex
+from datamodules.shard_pairs import image_and_coverage
 from generation.filters.near_duplicates import (
     Duplicate,
     DuplicateKind,
@@ -12,6 +16,7 @@ from generation.filters.near_duplicates import (
     find_duplicates,
     reject_list,
 )
+from generation.procedural import ProceduralScenes
 from tests.patchwork import patchwork
 
 
@@ -57,6 +62,11 @@ def test_without_held_out_photos_only_repeats_are_found() -> None:
     ]
 
 
+def test_rejected_pair_repeats_nothing_and_leaks_all_the_same() -> None:
+    found = find_duplicates(PAIRS, HELD_OUT, gone={"p0", "p4"})
+    assert [d.id for d in found] == ["p4", "p5", "p7"]  # p2 stays, for p0 is gone
+
+
 @settings(max_examples=3, deadline=None)
 @given(st.permutations(PAIRS))
 def test_order_of_the_pairs_changes_nothing(pairs: list[Pair]) -> None:
@@ -87,3 +97,39 @@ def test_list_has_the_id_first_and_tabs_between() -> None:
 def test_id_that_would_break_the_list_is_refused(id: str) -> None:
     with pytest.raises(ValueError, match="tab or a line break"):
         reject_list([Duplicate(id, DuplicateKind.REPEAT, "w", 1)])
+
+
+def view(degrees: float) -> Pair:
+    """One scene from a viewpoint so far beside its own: a stand-in for frames of one film."""
+    scenes = ProceduralScenes(size=192)
+    spec = scenes.spec("train", 3)
+    camera = replace(spec.camera, azimuth=spec.camera.azimuth + degrees)
+    return f"{degrees:g}", *image_and_coverage(scenes.sample(replace(spec, camera=camera)))
+
+
+def encoded_again(pair: Pair) -> Pair:
+    id, image, plane = pair
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+    return f"{id} again", np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8), plane
+
+
+def test_neighbouring_frame_and_copy_of_a_held_out_photo_are_found() -> None:
+    frame = view(0)
+    index = PhotoIndex([("test/frame", frame[1])])
+    found = find_duplicates([view(1), encoded_again(frame)], index)
+    assert [(d.id, d.kind) for d in found] == [
+        ("0 again", DuplicateKind.HELD_OUT),
+        ("1", DuplicateKind.HELD_OUT),
+    ]
+
+
+def test_same_scene_from_a_far_viewpoint_is_not_found() -> None:
+    # nearly all corners are others: frames of one film are to be divided by film, not by content
+    assert find_duplicates([view(25)], PhotoIndex([("test/frame", view(0)[1])])) == []
+
+
+def test_of_a_set_the_copy_repeats_a_pair_and_the_neighbouring_frame_does_not() -> None:
+    # one degree moves thin struts by their width, which is something new to learn from
+    frame = view(0)
+    found = find_duplicates([frame, view(1), encoded_again(frame)])
+    assert [(d.id, d.kind, d.of) for d in found] == [("0 again", DuplicateKind.REPEAT, "0")]
