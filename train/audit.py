@@ -3,26 +3,46 @@
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from rich.progress import track
 
+from callbacks.set_contents import reject_lists
 from datamodules.atomic import write_atomically
 from datamodules.decode import read_image
 from datamodules.decode_mask import read_mask
-from datamodules.folder import PairFiles, PhotoFile, find_pairs, find_photos
+from datamodules.folder import find_pairs, find_photos
 from datamodules.photo_index import PhotoIndex
+from datamodules.problems import DatasetError, Problem, format_problems
 from datamodules.shard_pairs import image_and_coverage
 from datamodules.shards import SHARDS, ShardReader, published_shards
-from generation.filters.near_duplicates import Duplicate, Pair, find_duplicates, reject_list
+from generation.filters.near_duplicates import (
+    Duplicate,
+    DuplicateKind,
+    Pair,
+    find_duplicates,
+    reject_list,
+)
 from train.cli import USER_ERRORS, fail, note
 
-REJECTED = "rejected_duplicates.txt"
+REPEATS = "rejected_repeats.txt"
 """Written into the set's folder; its first column are the ids that readers leave out."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What an audit has found."""
+
+    lists: dict[str, list[Duplicate]]
+    """The pairs to reject, by the name of the list that they are written on."""
+    num_photos: int
+    """Held-out photos that the pairs were compared with."""
+
+
 def main(args: list[str] | None = None) -> None:
-    """Audit a set, write its list of rejected pairs and say on stderr how many they are.
+    """Audit a set, write its lists of rejected pairs and say on stderr how many they are.
 
     Args:
         args: What follows ``audit`` on the command line; None takes ``sys.argv``.
@@ -38,37 +58,56 @@ def main(args: list[str] | None = None) -> None:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="validation and test photos: DIS5K subsets such as DIS-TE1, or folders of photos",
+        help="validation and test photos: DIS5K subsets such as DIS-TE1, or folders of photos; "
+        "what an earlier audit found in other folders stays rejected",
     )
     options = parser.parse_args(args)
     try:
-        note(_summary(audit(options.folder, options.against), options.folder / REJECTED))
+        note(_summary(audit(options.folder, options.against), options.folder))
     except USER_ERRORS as error:
         fail(str(error))
 
 
-def audit(folder: Path, against: Sequence[Path] = ()) -> list[Duplicate]:
-    """Return the pairs of a set that are to be rejected, and write the list into its folder.
+def audit(folder: Path, against: Sequence[Path] = ()) -> Audit:
+    """Find the pairs of a set that are to be rejected, and write them on lists in its folder.
+
+    One list is of repeats, and one of each held-out folder: an audit replaces those that it can
+    judge anew and no others. What stands on the others, or was rejected by hand, is no longer
+    looked at for repeats.
 
     Args:
         folder: Set of shards, or a folder with ``im`` and ``gt``.
         against: Folders of held-out photos; of one with an ``im``, that alone is read.
 
     Raises:
-        DatasetError: If a folder holds nothing.
+        DatasetError: If a folder holds nothing, or a photo that cannot be read.
         DecodeError: If a picture is broken.
     """
-    photos = [photo for held_out in against for photo in _photos(held_out)]
-    shown = track(photos, "Held-out photos", disable=not photos)
-    index = PhotoIndex((str(photo.image), read_image(photo.image)) for photo in shown)
-    duplicates = find_duplicates(_pairs(folder), index if photos else None)
-    write_atomically(folder / REJECTED, reject_list(duplicates).encode())
-    return duplicates
+    list_of = {path: held_out_list(held_out) for held_out in against for path in _photos(held_out)}
+    shown = track(list_of, "Held-out photos", disable=not list_of)
+    index = PhotoIndex((str(path), read_image(path)) for path in shown)
+    lists: dict[str, list[Duplicate]] = {name: [] for name in (REPEATS, *list_of.values())}
+    others = {name: ids for name, ids in reject_lists(folder).items() if f"{name}.txt" not in lists}
+    gone = {id for ids in others.values() for id in ids}
+    for found in find_duplicates(_pairs(folder), index if list_of else None, gone=gone):
+        is_repeat = found.kind is DuplicateKind.REPEAT
+        lists[REPEATS if is_repeat else list_of[Path(found.of)]].append(found)
+    for name, duplicates in lists.items():
+        write_atomically(folder / name, reject_list(duplicates).encode())
+    return Audit(lists=lists, num_photos=len(list_of))
 
 
-def _photos(folder: Path) -> list[PhotoFile]:
-    photos, _ = find_photos(folder / "im" if (folder / "im").is_dir() else folder)
-    return photos
+def held_out_list(folder: Path) -> str:
+    """Return the name of the list of pairs that show a photo of a held-out folder."""
+    place = folder.resolve()
+    digits = sha256(str(place).encode()).hexdigest()[:8]
+    return f"rejected_held_out_{place.name}_{digits}.txt"
+
+
+def _photos(folder: Path) -> list[Path]:
+    found, problems = find_photos(folder / "im" if (folder / "im").is_dir() else folder)
+    _refuse(problems)
+    return [photo.image for photo in found]
 
 
 def _pairs(folder: Path) -> Iterator[Pair]:
@@ -78,12 +117,22 @@ def _pairs(folder: Path) -> Iterator[Pair]:
             for place, id in enumerate(reader.ids):
                 yield id, *image_and_coverage(reader.sample(place))
     else:
-        found: Sequence[PairFiles] = find_pairs(folder, "")[0]
+        found, problems = find_pairs(folder, "")
+        _refuse(problems)
         for files in track(found, "Pairs"):
             yield files.id, read_image(files.image), read_mask(files.mask)
 
 
-def _summary(duplicates: Sequence[Duplicate], path: Path) -> str:
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:  # what is passed over may be what leaks
+        raise DatasetError(format_problems(problems))
+
+
+def _summary(audit: Audit, folder: Path) -> str:
+    duplicates = [found for rejected in audit.lists.values() for found in rejected]
     counts = Counter(str(duplicate.kind) for duplicate in duplicates)
     kinds = "".join(f", {number}: {kind}" for kind, number in sorted(counts.items()))
-    return f"{len(duplicates)} pairs rejected{kinds} ({path})"
+    return (
+        f"{len(duplicates)} pairs rejected{kinds}; {audit.num_photos} held-out photos compared "
+        f"({folder}: {', '.join(audit.lists)})"
+    )

@@ -4,7 +4,7 @@ No function of one sample, so no `Filter`: a pass over a set once all of it is p
 rejects goes to a list, and the set stays as it is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice, pairwise
@@ -42,7 +42,9 @@ class Duplicate:
     """Corners in common with the held-out photo; overlap of both masks for a repeat."""
 
 
-def find_duplicates(pairs: Iterable[Pair], held_out: PhotoIndex | None = None) -> list[Duplicate]:
+def find_duplicates(
+    pairs: Iterable[Pair], held_out: PhotoIndex | None = None, *, gone: Collection[str] = ()
+) -> list[Duplicate]:
     """Return the pairs to reject, sorted by id.
 
     A pair that shows a held-out photo goes, whether photo, background or object was taken from
@@ -54,6 +56,8 @@ def find_duplicates(pairs: Iterable[Pair], held_out: PhotoIndex | None = None) -
     Args:
         pairs: In any order; 64 of them are held at a time.
         held_out: Validation and test photos; None finds repeats alone.
+        gone: Ids of pairs that something else has rejected: they repeat nothing, and no other pair
+            goes because it repeats one of them.
 
     Raises:
         ValueError: If an id comes twice.
@@ -68,7 +72,7 @@ def find_duplicates(pairs: Iterable[Pair], held_out: PhotoIndex | None = None) -
         for id, _, seen in findings
         if seen is not None
     ]
-    clean = [(id, small) for id, small, seen in findings if seen is None]
+    clean = [(id, small) for id, small, seen in findings if seen is None and id not in gone]
     repeats = [
         Duplicate(
             clean[repeat.place][0], DuplicateKind.REPEAT, clean[repeat.of][0], round(repeat.iou, 4)
