@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from networks.adapter import ImageInput
-from networks.weights import WeightsError, load_weights
+from networks.weights import WeightsError, load_weights, trained_size
 
 
 def small(channels: int = 4) -> nn.Sequential:
@@ -149,3 +149,26 @@ def test_hub_id_that_cannot_be_had_says_where_it_was_looked_for(
     message = message_of(small(), "owner/name")
     assert re.search(r"owner/name .* hub .*" + re.escape(str(tmp_path)), message)
     assert "give its path" in message
+
+
+def test_file_says_the_size_that_it_was_trained_at(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(small().state_dict(), path, metadata={"trained_size": "96x128"})
+    assert trained_size(str(path)) == trained_size(str(tmp_path)) == (96, 128)
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
+def test_file_without_a_size_says_none(metadata: dict[str, str] | None, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(small().state_dict(), path, metadata=metadata)
+    assert trained_size(str(path)) is None
+    torch.save(small().state_dict(), tmp_path / "weights.pth")
+    assert trained_size(str(tmp_path / "weights.pth")) is None
+
+
+@pytest.mark.parametrize("said", ["96", "0x96", "96x96x3", ""])
+def test_size_that_cannot_be_read_is_one_line(said: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(small().state_dict(), path, metadata={"trained_size": said})
+    with pytest.raises(WeightsError, match=f"{said!r}: it must read like 96x128"):
+        trained_size(str(path))
