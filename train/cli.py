@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
@@ -18,6 +18,7 @@ from callbacks.data_stall import DataStall
 from callbacks.generation_summary import finish_set
 from callbacks.progress import StepProgressBar
 from callbacks.report import Report
+from callbacks.shard_writer import ShardWriter
 from callbacks.synthesis_failures import SynthesisFailures
 from callbacks.synthesis_gallery import SynthesisGallery
 from callbacks.weights_writer import WeightsWriter
@@ -201,10 +202,17 @@ class SegmentationCLI(LightningCLI):
         """Say where an untrained network is about to be judged; some modules have no network.
 
         A generation run is given its recipe instead.
+
+        Raises:
+            ValueError: If nothing would publish what a generation run makes.
         """
         command = str(self.config.subcommand)
         if isinstance(self.datamodule, GenerationRun):
-            self.datamodule.recipe = recipe_of(self.config[command])
+            self.datamodule.recipe = recipe_of(
+                self.config[command],
+                precision=str(self.trainer.precision),
+                image_format=_shard_writer(self.trainer).image_format,
+            )
             return
         untrained = command != "fit" and self.config[command].ckpt_path is None
         if untrained and any(True for _ in self.model.parameters()):
@@ -233,6 +241,18 @@ class SegmentationCLI(LightningCLI):
             callbacks += [WeightsWriter(), *config.checkpoint.callbacks(root)]
         kwargs["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
+
+
+def _shard_writer(trainer: Trainer) -> ShardWriter:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # not declared
+    for callback in callbacks:
+        if isinstance(callback, ShardWriter):
+            return callback
+    raise ValueError(
+        "nothing would publish the pairs: trainer.callbacks holds no "
+        "callbacks.shard_writer.ShardWriter. A later --config replaces the whole list: name the "
+        "writer there, too"
+    )
 
 
 def _as_list(value: Any) -> list[Any]:
