@@ -22,6 +22,9 @@ from train.cli import main
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "generation"
+WRITER = (
+    '[{"class_path": "callbacks.shard_writer.ShardWriter", "init_args": {"image_format": "%s"}}]'
+)
 pytestmark = pytest.mark.slow
 
 
@@ -125,6 +128,35 @@ def test_finished_set_is_left_alone_and_another_recipe_refused(
     assert leaving.value.code == 2
     (line,) = (x for x in capsys.readouterr().err.splitlines() if x.startswith("error"))
     assert "source.init_args.failing (5, now 3)" in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (["--trainer.precision", "bf16-mixed"], "another precision (32-true, now bf16-mixed)"),
+        (["--trainer.callbacks", WRITER % "png"], "another image_format (jpg, now png)"),
+    ],
+)
+def test_other_precision_or_format_of_images_is_another_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], what: str
+) -> None:
+    command = toys(tmp_path / "set", number=1)
+    main(command)
+    main([*command, "--trainer.precision", "32", "--trainer.callbacks", WRITER % "jpg"])
+    with pytest.raises(SystemExit) as leaving:
+        main([*command, *flags])
+    assert leaving.value.code == 2
+    assert what in capsys.readouterr().err
+
+
+def test_run_that_would_publish_nothing_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main([*toys(tmp_path / "set"), "--trainer.callbacks", "[]"])
+    assert leaving.value.code == 2
+    assert "nothing would publish the pairs" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
 
 
 def test_unwritable_place_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
