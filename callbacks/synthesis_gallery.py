@@ -24,7 +24,7 @@ from callbacks.gallery import (
 )
 from callbacks.gallery_pictures import pair_pictures
 from callbacks.trained_mixture import trained_mixture
-from datamodules.mixture_ready import EDITED
+from datamodules.held_out import EDITED
 from datamodules.mixture_views import MixtureViews
 from datamodules.sample import Sample
 from datamodules.synthesis import Synthesised

@@ -56,6 +56,38 @@ def check_pairs(
         OSError: If `memory` cannot be written.
     """
     pairs = list(dict.fromkeys(files for pairs in splits.values() for files in pairs))
+    found = _findings(pairs, void, progress=progress, memory=memory)
+    problems = _duplicate_ids(splits)
+    for files in pairs:
+        problems += _problems_of(files, found[files])
+    thumbnails = {files: found[files].thumbnail for files in pairs}
+    problems += _same_photos(splits, thumbnails)
+    kinds = list(ProblemKind)
+    return sorted(problems, key=lambda problem: (kinds.index(problem.kind), problem.id))
+
+
+def photo_thumbnails(
+    pairs: Sequence[PairFiles], *, void: int | None = None, memory: Path | None = None
+) -> tuple[list[PairFiles], NDArray[np.uint8]]:
+    """Return the pairs whose photo can be read, and ``(N, 16, 16)`` uint8 thumbnails of them.
+
+    Args:
+        pairs: Any.
+        void: As for `check_pairs`.
+        memory: As for `check_pairs`, with the same findings.
+
+    Raises:
+        OSError: If `memory` cannot be written.
+    """
+    found = _findings(pairs, void, progress=False, memory=memory)
+    readable = [files for files in pairs if found[files].thumbnail]
+    return readable, _stack([found[files].thumbnail for files in readable])
+
+
+def _findings(
+    pairs: Sequence[PairFiles], void: int | None, *, progress: bool, memory: Path | None
+) -> dict[PairFiles, _Finding]:
+    """Return what is known of each pair, once those that are not remembered were looked at."""
     known = _remembered(memory)
     keys = {files: _key(files, void) for files in pairs}
     unknown = [files for files in pairs if keys[files] not in known]
@@ -66,13 +98,7 @@ def check_pairs(
     if memory is not None and unknown:
         findings = {key: asdict(finding) for key, finding in known.items()}
         write_atomically(memory, json.dumps({"version": _VERSION, "findings": findings}).encode())
-    problems = _duplicate_ids(splits)
-    for files in pairs:
-        problems += _problems_of(files, known[keys[files]])
-    thumbnails = {files: known[keys[files]].thumbnail for files in pairs}
-    problems += _same_photos(splits, thumbnails)
-    kinds = list(ProblemKind)
-    return sorted(problems, key=lambda problem: (kinds.index(problem.kind), problem.id))
+    return {files: known[keys[files]] for files in pairs}
 
 
 def _paths(files: PairFiles) -> list[Path]:

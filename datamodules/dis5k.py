@@ -14,6 +14,7 @@ from datamodules.cache import MARGIN, ResizedCache
 from datamodules.check import check_pairs
 from datamodules.draws import SlotLoader, SlotViews
 from datamodules.folder import PairFiles, find_pairs
+from datamodules.held_out import held_out_of
 from datamodules.mean_mask import mean_mask
 from datamodules.mixture import Mixture
 from datamodules.mixture_ready import find_all_ready
@@ -26,7 +27,7 @@ from datamodules.seeds import seed_for
 from datamodules.segmentation import SegmentationDataModule
 from datamodules.shards import published_shards
 from datamodules.source import SetSource
-from datamodules.synthetic import GeneratedPairs, made_of_held_out
+from datamodules.synthetic import GeneratedPairs, made_of_held_out, showing_held_out
 from datamodules.transforms import JointTransform
 
 
@@ -218,17 +219,35 @@ class DIS5K(SegmentationDataModule):
                 self.mixture.ready, self._held_out(files), memory=memory, progress=progress
             )
             problems += found
-            roots = [member.root for member in self.mixture.sets]
-            # a pool may be empty yet; what appears in it later is checked when it is logged
-            roots += [pool.root for pool in self.mixture.pools if published_shards(pool.root)]
-            for root in roots:
-                leaked = made_of_held_out(root, self._held_out(files))
-                problems += leaked.values()
-                self._left_out |= leaked.keys()
+            problems += self._leaked(self.mixture, files, memory=memory, progress=progress)
         wrong = {problem.id for problem in problems}
         return {
             name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()
         }, problems
+
+    def _leaked(
+        self,
+        mixture: Mixture,
+        files: Mapping[str, list[PairFiles]],
+        *,
+        memory: Path | None,
+        progress: bool,
+    ) -> list[Problem]:
+        """Return the pairs of sets and pools that show what is held out, and leave them out."""
+        held_out = self._held_out(files)
+        names = held_out_of(held_out)
+        leaked: dict[str, Problem] = {}
+        for member in mixture.sets:
+            leaked |= showing_held_out(
+                member.root, held_out, void=self.void, memory=memory, progress=progress
+            )
+            leaked |= made_of_held_out(member.root, names)
+        for pool in mixture.pools:
+            # it may be empty yet; what appears in it later is checked, by names, when it is logged
+            if published_shards(pool.root):
+                leaked |= made_of_held_out(pool.root, names)
+        self._left_out |= leaked.keys()
+        return list(leaked.values())
 
     def _evaluation(self, names: Sequence[str]) -> DataLoader[View]:
         pairs = self._pairs(names)

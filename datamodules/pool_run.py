@@ -7,12 +7,12 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from datamodules.folder import PairFiles
+from datamodules.held_out import held_out_of
 from datamodules.mixture_views import MixtureViews
 from datamodules.pool import Pool
 from datamodules.pool_log import PoolLog
 from datamodules.pool_pairs import PoolPairs
 from datamodules.pool_writer import PoolWriter
-from datamodules.synthetic import held_out_names
 from datamodules.transforms import JointTransform
 
 
@@ -75,7 +75,7 @@ def decided_ahead(
             pool,
             pairs.log,
             wants=partial(views.asks_pool, pool=number),
-            held_out=held_out_names(held_out),
+            held_out=held_out_of(held_out),
             seed=views.seed,
             batch_size=views.batch_size,
         )

@@ -1,20 +1,21 @@
 """Rank 0's part of a pool: which of its pairs go to which slots, logged ahead of training."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from time import monotonic
 
 import numpy as np
 
 from datamodules.generation_plan import PLAN, read_plan
+from datamodules.held_out import HeldOut
 from datamodules.pool import Pool
 from datamodules.pool_log import NONE_LEFT, Block, LoggedShard, Numbers, PoolLog, append, as_lines
 from datamodules.pool_log import mend as mend_log
 from datamodules.seeds import seed_for
 from datamodules.shard_index import rejected_later
 from datamodules.shards import ShardReader, published_shards
-from datamodules.synthetic import held_out_sources
+from datamodules.synthetic import parents_of
 
 
 def allotted(counts: Numbers, num_slots: int, *, max_echo: int, seed: int) -> Numbers:
@@ -52,7 +53,7 @@ class PoolWriter:
         pool: The pool.
         log: Its log, to be written by this object alone.
         wants: Whether a slot asks for a pair of the pool.
-        held_out: Split of each validation and test photo by its name.
+        held_out: Validation and test photos.
         seed: Of all choices.
         batch_size: Global batch.
     """
@@ -63,7 +64,7 @@ class PoolWriter:
         log: PoolLog,
         *,
         wants: Callable[[int], bool],
-        held_out: Mapping[str, str],
+        held_out: HeldOut,
         seed: int,
         batch_size: int,
     ) -> None:
@@ -125,9 +126,10 @@ class PoolWriter:
         leaked: list[str] = []
         places: list[int] = []
         for place, (id, pair) in enumerate(zip(reader.ids, reader.pairs, strict=True)):
-            sources = sorted(held_out_sources(id, pair, self.held_out))
+            sources = self.held_out.sources(id, parents_of(pair))
             if sources:
-                leaked.append(f"{id} from {sources[0]}, which is in {self.held_out[sources[0]]}")
+                split = self.held_out.splits[sources[0]]
+                leaked.append(f"{id} from {sources[0]}, which is in {split}")
             elif id not in rejected:
                 places.append(place)
         if leaked:

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
+from datamodules.check import photo_thumbnails
 from datamodules.folder import PairFiles
+from datamodules.held_out import HeldOut
 from datamodules.mixture_member import MixtureMember
-from datamodules.mixture_ready import EDITED
 from datamodules.pairs import Pairs
 from datamodules.problems import DatasetError, Problem, ProblemKind
+from datamodules.same_photo import SIDE, find_same_photos
 from datamodules.sample import Sample, View
+from datamodules.set_thumbnails import set_thumbnails
 from datamodules.shard_index import index_of, rejected_later
 from datamodules.shards import SHARDS, ShardReader
 from datamodules.transforms import JointTransform
@@ -85,54 +90,80 @@ class GeneratedPairs:
         return self._views.view_of(sample, (sample.mask.shape[0], sample.mask.shape[1]), seed)
 
 
-def made_of_held_out(root: Path, held_out: Mapping[str, Sequence[PairFiles]]) -> dict[str, Problem]:
+def made_of_held_out(root: Path, held_out: HeldOut) -> dict[str, Problem]:
     """Return the pairs of a set that a validation or test photo has gone into, by their ids.
 
-    Looks at names: the pair's own before the ``~``, and its parents'.
+    Looks at names: of the parents, or of the pair where it has none, see `HeldOut.sources`.
 
     Args:
         root: Folder of the set.
-        held_out: Name of each evaluation split and its pairs.
+        held_out: The photos of all evaluation splits.
     """
-    splits = held_out_names(held_out)
     index, found = index_of(root), {}
     for shard in index.shards:
         reader = ShardReader(root, shard.id)
         for id, pair in zip(shard.ids, reader.pairs, strict=True):
-            for source in held_out_sources(id, pair, splits):
+            for source in held_out.sources(id, parents_of(pair)):
                 found[id] = Problem(
                     kind=ProblemKind.SAME_PHOTO,
                     id=id,
                     path=root / SHARDS / shard.id,
-                    message=f"it was made from {source}, which is in {splits[source]}",
+                    message=f"{id} was made from {source}, which is in {held_out.splits[source]}",
                     cure="make the set anew: only training pairs may be edited",
                 )
     return found
 
 
-def held_out_names(held_out: Mapping[str, Sequence[PairFiles]]) -> dict[str, str]:
-    """Return the split of each validation and test photo by its name."""
-    return {pair.image.stem: name for name, pairs in held_out.items() for pair in pairs}
+def showing_held_out(
+    root: Path,
+    held_out: Mapping[str, Sequence[PairFiles]],
+    *,
+    void: int | None,
+    memory: Path | None,
+    progress: bool,
+) -> dict[str, Problem]:
+    """Return the pairs of a set that show a whole validation or test photo, by their ids.
 
-
-def held_out_sources(id: str, pair: Mapping[str, object], names: Collection[str]) -> set[str]:
-    """Return the names of held-out photos that a pair was made from.
+    Looks at pixels, see `datamodules.same_photo`: a copy is found whatever its name, size and
+    quality. Not found, for want of time at a start, are edits and parts of a photo of another name:
+    ``python -m train audit`` finds most of them.
 
     Args:
-        id: Of the pair.
-        pair: What its shard says of it.
-        names: Of all that is held out.
+        root: Folder of the set.
+        held_out: Name of each evaluation split and its pairs.
+        void: Of these, see `check_pairs`.
+        memory: File of their findings, see `check_pairs`; those of the set lie in a folder beside.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        DecodeError: If an image of the set is broken.
     """
-    return {id.split(EDITED)[0], *_parents(pair)}.intersection(names)
+    beside = None if memory is None else memory.parent / "set_thumbnails"
+    pairs = set_thumbnails(root, memory=beside, progress=progress)
+    images = np.array([small for _, _, small in pairs], np.uint8).reshape(-1, SIDE, SIDE)
+    found = {}
+    for name, files in held_out.items():
+        photos, thumbnails = photo_thumbnails(files, void=void, memory=memory)
+        for i, j in find_same_photos(thumbnails, images):
+            shard, id, _ = pairs[j]
+            found[id] = Problem(
+                kind=ProblemKind.SAME_PHOTO,
+                id=id,
+                path=root / SHARDS / shard,
+                message=f"{id} shows the same as {photos[i].image} in {name}",
+                cure="make the set anew: only training pairs may be edited",
+            )
+    return found
+
+
+def parents_of(pair: Mapping[str, object]) -> list[str]:
+    """Return the ids that a pair was made from, given what its shard or its export says of it."""
+    provenance = pair["provenance"]
+    assert isinstance(provenance, dict)
+    return [str(parent) for parent in provenance["parents"]]
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)
 def shard_reader(root: Path, shard: str) -> ShardReader:
     """Return the reader of a shard, the same while it is among the latest 64 of this process."""
     return ShardReader(root, shard)
-
-
-def _parents(pair: Mapping[str, object]) -> list[str]:
-    provenance = pair["provenance"]
-    assert isinstance(provenance, dict)
-    return [str(parent).rpartition("/")[2] for parent in provenance["parents"]]

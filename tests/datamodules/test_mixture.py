@@ -1,5 +1,6 @@
 """The recipe alone: shares over training, weighted draws, folders of ready pairs."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from math import pi
@@ -23,7 +24,7 @@ from datamodules.mixture_weighting import (
     weighted_order,
 )
 from datamodules.pairs import Pairs
-from datamodules.problems import ProblemKind
+from datamodules.problems import DatasetError, ProblemKind
 
 READY = [ReadyPairs(root=Path("pool"))]
 
@@ -174,7 +175,7 @@ def test_ready_pairs_are_named_by_their_folder(tiny_set: Path, tmp_path: Path) -
     assert problems == []
 
 
-def test_ready_pair_that_shows_or_names_a_held_out_photo_is_at_fault(
+def test_ready_pair_that_shows_a_held_out_photo_is_at_fault_whatever_its_name(
     tiny_set: Path, tmp_path: Path
 ) -> None:
     held_out = {"DIS-VD": find_pairs(tiny_set, "DIS-VD")[0]}
@@ -185,3 +186,47 @@ def test_ready_pair_that_shows_or_names_a_held_out_photo_is_at_fault(
     assert [pair.id for pair in found] == ["pool/good"]
     assert {problem.id for problem in problems} == {"pool/shown", f"pool/{stem}~diffeo-12"}
     assert {problem.kind for problem in problems} == {ProblemKind.SAME_PHOTO}
+
+
+def test_other_photo_of_a_held_out_ones_name_is_no_fault(tiny_set: Path, tmp_path: Path) -> None:
+    held_out = {"DIS-VD": find_pairs(tiny_set, "DIS-VD")[0]}
+    stem = held_out["DIS-VD"][0].image.stem
+    ready = pool(tiny_set, tmp_path / "pool", {"DIS-TR/000": stem})
+    found, problems = find_ready(ready, held_out, memory=None, progress=False)
+    assert [pair.id for pair in found] == [f"pool/{stem}"]
+    assert problems == []
+
+
+def test_ready_pair_of_an_export_is_judged_by_its_parents(tiny_set: Path, tmp_path: Path) -> None:
+    held_out = {"DIS-VD": find_pairs(tiny_set, "DIS-VD")[0]}
+    photo = held_out["DIS-VD"][0]
+    stem = photo.image.stem
+    ready = pool(tiny_set, tmp_path / "pool", {"DIS-TR/000": f"{stem}~1", "DIS-TR/001": "b~2"})
+    parents = {f"{stem}~1": f"elsewhere/{stem}", "b~2": photo.id}
+    told = [{"id": id, "provenance": {"parents": [source]}} for id, source in parents.items()]
+    lines = "".join(f"{json.dumps(pair)}\n" for pair in told)
+    (ready.root / "pairs.jsonl").write_text(lines)
+    found, problems = find_ready(ready, held_out, memory=None, progress=False)
+    assert [pair.id for pair in found] == [f"pool/{stem}~1"]
+    assert [problem.id for problem in problems] == ["pool/b~2"]
+    assert problems[0].message == f"it was made from {photo.id}, which is in DIS-VD"
+
+
+@pytest.mark.parametrize("text", ["{", '{"id": "a"}', '{"id": "a", "provenance": "b"}', "[]"])
+def test_listing_that_no_export_has_left_is_an_error(
+    tiny_set: Path, tmp_path: Path, text: str
+) -> None:
+    ready = pool(tiny_set, tmp_path / "pool", {"DIS-TR/000": "a"})
+    (ready.root / "pairs.jsonl").write_text(text)
+    with pytest.raises(DatasetError, match=r"pairs\.jsonl is not what an export leaves"):
+        find_ready(ready, {}, memory=None, progress=False)
+
+
+def test_ready_pairs_that_an_audit_has_rejected_are_left_out(
+    tiny_set: Path, tmp_path: Path
+) -> None:
+    ready = pool(tiny_set, tmp_path / "pool", {"DIS-TR/000": "a", "DIS-TR/001": "b"})
+    (ready.root / "rejected_duplicates.txt").write_text("b\tshows a held-out photo\n")
+    found, problems = find_ready(ready, {}, memory=None, progress=False)
+    assert [pair.id for pair in found] == ["pool/a"]
+    assert problems == []

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from datamodules.generation_plan import Plan, write_plan
 from datamodules.generation_result import FinishedShard
+from datamodules.held_out import HeldOut
 from datamodules.pool import Pool
 from datamodules.pool_log import NONE_LEFT, Block, LoggedShard, PoolLog, append, as_lines, mend
 from datamodules.pool_pairs import PoolPairs
@@ -35,7 +36,7 @@ def writer(
         pool,
         PoolLog(log),
         wants=lambda slot: slot % 2 == 0,
-        held_out=held_out or {},
+        held_out=HeldOut(held_out or {}),
         seed=SEED,
         batch_size=BATCH,
     )

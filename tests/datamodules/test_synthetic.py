@@ -1,16 +1,21 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from datamodules.dis5k import DIS5K, Splits
+from datamodules.folder import find_pairs
 from datamodules.generation_plan import Plan, write_plan
 from datamodules.generation_result import FinishedShard
 from datamodules.mixture import Mixture
 from datamodules.mixture_share import Constant
+from datamodules.pairs import Pairs
 from datamodules.problems import DatasetError
+from datamodules.set_thumbnails import set_thumbnails
 from datamodules.shards import publish
-from datamodules.synthetic import GeneratedPairs, GeneratedSet
+from datamodules.synthetic import GeneratedPairs, GeneratedSet, showing_held_out
 from tests.datamodules.generation_toys import toy_sample, toy_shard
 
 
@@ -81,6 +86,55 @@ def test_pair_made_of_a_validation_photo_is_refused_or_left_out(
         mixed(tiny_set, made)
     data = mixed(tiny_set, made, on_error="skip")
     assert set(next(iter(data.train_dataloader())).id) == {"b~2"}
+
+
+def write_copies(folder: Path, tiny_set: Path, *names: str) -> Path:
+    """Make a set of real photos, ``<subset>/<number>``, under other names."""
+    write_plan(folder, Plan(recipe={}, keys=("a~0",), shard_size=1, seed=0))
+    samples = []
+    for place, name in enumerate(names):
+        subset, number = name.split("/")
+        (files,) = (f for f in find_pairs(tiny_set, subset)[0] if f.id.endswith(number))
+        photo, _ = Pairs([files], size=(32, 32)).training_sample(0)
+        samples.append(replace(photo, id=f"copy~{place}"))
+    shard = toy_shard(*(sample.id for sample in samples))
+    finished = FinishedShard(shard=shard, samples=tuple(samples), rejected=())
+    publish(folder, finished, plan="p", image_format="jpg", facts={})
+    return folder
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_renamed_copy_of_a_held_out_photo_in_a_set_is_found_by_its_pixels(
+    tiny_set: Path, tmp_path: Path, remembers: bool
+) -> None:
+    made = write_copies(tmp_path / "made", tiny_set, "DIS-TR/000", "DIS-VD/010", "DIS-TE1/013")
+    held_out = {name: find_pairs(tiny_set, name)[0] for name in ("DIS-VD", "DIS-TE1")}
+    memory = tmp_path / "cache" / "checked.json" if remembers else None
+    for _ in range(2):  # the second time from memory
+        found = showing_held_out(made, held_out, void=None, memory=memory, progress=False)
+        assert set(found) == {"copy~1", "copy~2"}
+        assert "#010.jpg in DIS-VD" in found["copy~1"].message
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == remembers
+
+
+def test_remembered_set_is_not_decoded_again(tiny_set: Path, tmp_path: Path) -> None:
+    made = write_copies(tmp_path / "made", tiny_set, "DIS-TR/000")
+    first = set_thumbnails(made, memory=tmp_path / "cache", progress=False)
+    (tar,) = made.rglob("*.tar")
+    tar.unlink()
+    again = set_thumbnails(made, memory=tmp_path / "cache", progress=False)
+    assert [pair[:2] for pair in first] == [pair[:2] for pair in again]
+    assert np.array_equal(first[0][2], again[0][2])
+
+
+def test_set_with_a_copy_of_a_validation_photo_is_refused_or_the_copy_left_out(
+    tiny_set: Path, tmp_path: Path
+) -> None:
+    made = write_copies(tmp_path / "made", tiny_set, "DIS-TR/000", "DIS-VD/010", "DIS-TR/001")
+    with pytest.raises(DatasetError, match="copy~1 shows the same as"):
+        mixed(tiny_set, made)
+    data = mixed(tiny_set, made, on_error="skip")
+    assert set(next(iter(data.train_dataloader())).id) == {"copy~0", "copy~2"}
 
 
 def test_weight_must_be_above_zero(tmp_path: Path) -> None:
