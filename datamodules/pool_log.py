@@ -5,11 +5,13 @@ draws, so that ranks, workers, a kill and a resume agree without a word between 
 
     {"format": 1}
     {"shard": "000007-3f2a", "sha256": "...", "places": [0, 1, 3]}   pairs that may now be drawn
+    {"rejected": [4, 17]}                                            pairs that no block draws again
     {"first": 512, "before": 1024, "slots": [513, ...], "pairs": [17, -1, ...]}
 
 A pair is named by its number in the order of the lines; -1 is a slot that has to do without. The
 last kind of line decides a block of slots for good, and is written before any process has reached
-one of them. Nothing counts that lacks the end of its line.
+one of them: a pair that is rejected after that stays where it is. Nothing counts that lacks the end
+of its line.
 """
 
 import json
@@ -74,6 +76,7 @@ class PoolLog:
         self._offset = 0
         self._first_numbers: list[int] = []  # of each shard
         self._counts = np.zeros(0, np.int64)
+        self._is_rejected = np.zeros(0, bool)
 
     @property
     def before(self) -> int:
@@ -82,13 +85,18 @@ class PoolLog:
 
     @property
     def num_pairs(self) -> int:
-        """Number of pairs that may be drawn."""
+        """Number of pairs, rejected ones too."""
         return len(self._counts)
 
     @property
     def counts(self) -> Numbers:
         """How often each pair is drawn up to `before`, by its number."""
         return self._counts
+
+    @property
+    def is_rejected(self) -> NDArray[np.bool_]:
+        """Whether each pair was rejected since it was logged, by its number."""
+        return self._is_rejected
 
     def read(self) -> None:
         """Take in what was appended since the last time.
@@ -104,7 +112,7 @@ class PoolLog:
         for line in whole.splitlines():
             try:
                 self._add(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, LookupError, TypeError) as error:
                 raise ValueError(
                     f"{self.path} is no log of this version ({error}): start the run afresh"
                 ) from error
@@ -155,6 +163,8 @@ class PoolLog:
     def _add(self, line: Mapping[str, Json]) -> None:
         if "shard" in line:
             self._add_shard(LoggedShard(line["shard"], line["sha256"], tuple(line["places"])))  # type: ignore[arg-type]
+        elif "rejected" in line:
+            self._is_rejected[np.array(line["rejected"], np.int64)] = True
         elif "first" in line:
             slots, pairs = (np.array(line[name], np.int64) for name in ("slots", "pairs"))
             self._add_block(Block(line["first"], line["before"], slots, pairs))  # type: ignore[arg-type]
@@ -164,21 +174,34 @@ class PoolLog:
     def _add_shard(self, shard: LoggedShard) -> None:
         self.shards.append(shard)
         self._first_numbers.append(self.num_pairs)
-        self._counts = np.concatenate([self._counts, np.zeros(len(shard.places), np.int64)])
+        num_new = len(shard.places)
+        self._counts = np.concatenate([self._counts, np.zeros(num_new, np.int64)])
+        self._is_rejected = np.concatenate([self._is_rejected, np.zeros(num_new, bool)])
 
     def _add_block(self, block: Block) -> None:
-        if not self.growth or self.growth[-1][1] != self.num_pairs:
-            self.growth.append((block.first, self.num_pairs))
+        num_left = int((~self._is_rejected).sum())
+        if not self.growth or self.growth[-1][1] != num_left:
+            self.growth.append((block.first, num_left))
         self.blocks.append(block)
         self._counts += np.bincount(block.pairs[block.pairs >= 0], minlength=self.num_pairs)
 
 
-def as_lines(shards: Sequence[LoggedShard], block: Block) -> list[dict[str, Json]]:
-    """Return the lines that log new shards and then a block, which may draw from them."""
+def as_lines(
+    shards: Sequence[LoggedShard], block: Block, *, rejected: Sequence[int] = ()
+) -> list[dict[str, Json]]:
+    """Return the lines that log new shards and rejections and then a block, which heeds them.
+
+    Args:
+        shards: That the block is the first to draw from.
+        block: What it decides.
+        rejected: Numbers of pairs logged before that it is the first not to draw.
+    """
     lines: list[dict[str, Json]] = [
         {"shard": shard.id, "sha256": shard.sha256, "places": list(shard.places)}
         for shard in shards
     ]
+    if rejected:
+        lines.append({"rejected": list(rejected)})
     slots, pairs = block.slots.tolist(), block.pairs.tolist()
     return [*lines, {"first": block.first, "before": block.before, "slots": slots, "pairs": pairs}]
 
