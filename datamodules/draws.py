@@ -5,7 +5,7 @@ in the batch. What stands there is a function of (seed, slot) alone, so ranks, w
 a resume change nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -118,10 +118,17 @@ class SlotLoader(DataLoader[View]):
         slots: This rank's batches of slots.
         num_workers: Worker processes.
         pin_memory: Whether batches are copied to pinned memory.
+        drawn_from: Digest of what each folder beside the training set holds, by its path.
     """
 
     def __init__(
-        self, views: Dataset[View], *, slots: SlotBatches, num_workers: int, pin_memory: bool
+        self,
+        views: Dataset[View],
+        *,
+        slots: SlotBatches,
+        num_workers: int,
+        pin_memory: bool,
+        drawn_from: Mapping[str, str] = {},
     ) -> None:
         super().__init__(
             views,
@@ -133,6 +140,7 @@ class SlotLoader(DataLoader[View]):
             persistent_workers=num_workers > 0,
         )
         self.slots = slots
+        self.drawn_from = dict(drawn_from)
         self.last_wait = 0.0
         """Seconds that training waited for the latest batch."""
 
@@ -146,9 +154,24 @@ class SlotLoader(DataLoader[View]):
             start = perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how many steps of batches training has taken."""
-        return {"steps_taken": self.slots.steps_taken}
+        """Return how many steps of batches training has taken, and what it draws from."""
+        return {"steps_taken": self.slots.steps_taken, "drawn_from": self.drawn_from}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue after the steps that `state` counts."""
+        """Continue after the steps that `state` counts.
+
+        A folder that is in one of both mixtures alone was added or left out on purpose.
+
+        Raises:
+            ValueError: If a folder holds other pairs than when `state` was written: most slots
+                would hold another pair.
+        """
+        # checkpoints of before the digests were kept have none
+        for folder, digest in state.get("drawn_from", {}).items():
+            if self.drawn_from.get(folder, digest) != digest:
+                raise ValueError(
+                    f"{folder} holds other pairs than when the checkpoint was written: undo what "
+                    "was added or rejected since, or start the run afresh; a set that changes "
+                    "while training goes on belongs into the mixture's pools"
+                )
         self.slots.steps_taken = state["steps_taken"]

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Protocol
 
 import numpy as np
@@ -108,6 +109,17 @@ class MixtureViews(Dataset[View]):
         if view is None:
             return self.pairs.training_view(index, self._seed_at(self.pairs, index, slot))
         return replace(view, is_synthetic=True)
+
+    def drawn_from(self) -> dict[str, str]:
+        """Return sha256 over the ids of each folder of ready pairs and each set, by its path.
+
+        The slots of such a member are a function of them. What a pool gives is in its log.
+        """
+        members = [*self.mixture.ready, *self.mixture.sets]
+        return {
+            str(member.root): sha256("\n".join(pairs.ids).encode()).hexdigest()
+            for member, pairs in zip(members, self.ready, strict=True)
+        }
 
     def share_at(self, slot: int) -> float:
         """Return the expected share of synthetic pairs in the batch of a slot."""

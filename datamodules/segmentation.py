@@ -1,7 +1,7 @@
 """What every DataModule of this repository shares: loaders that do not depend on the ranks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -66,6 +66,7 @@ class SegmentationDataModule(LightningDataModule, ABC):
         num_samples: int,
         *,
         before_step: Callable[[int], None] | None = None,
+        drawn_from: Mapping[str, str] = {},
     ) -> SlotLoader:
         """Return the endless, resumable walk over `views`, which are addressed by slot.
 
@@ -73,6 +74,7 @@ class SegmentationDataModule(LightningDataModule, ABC):
             views: The training views.
             num_samples: Size of the training set.
             before_step: See `SlotBatches`.
+            drawn_from: See `SlotLoader`.
         """
         rank, world_size = self._place()
         return SlotLoader(
@@ -82,6 +84,7 @@ class SegmentationDataModule(LightningDataModule, ABC):
             ),
             num_workers=self.num_workers,
             pin_memory=torch.cuda.is_available(),
+            drawn_from=drawn_from,
         )
 
     def num_training_batches(self, num_samples: int) -> int | None:

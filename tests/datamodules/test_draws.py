@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.draws import SlotBatches, index_at
+from datamodules.draws import SlotBatches, SlotLoader, SlotViews, index_at
+from datamodules.pairs import Pairs
 
 
 @given(st.integers(1, 40), st.integers(0, 2**40), st.integers(0, 5))
@@ -51,3 +52,34 @@ def test_each_step_is_announced_before_its_slots_are_handed_out() -> None:
     for step, batch in enumerate(slots, start=5):
         assert announced == list(range(5, step + 1))
         assert batch == [4 * step + 2, 4 * step + 3]
+
+
+def loader(**drawn_from: str) -> SlotLoader:
+    return SlotLoader(
+        SlotViews(Pairs([], size=(8, 8)), 0),
+        slots=SlotBatches(12, 4, 0, 1),
+        num_workers=0,
+        pin_memory=False,
+        drawn_from=drawn_from,
+    )
+
+
+def test_walk_over_a_folder_that_has_changed_does_not_go_on() -> None:
+    state = loader(made="1", other="2").state_dict()
+    with pytest.raises(ValueError, match="made holds other pairs than when the checkpoint"):
+        loader(made="3", other="2").load_state_dict(state)
+
+
+@pytest.mark.parametrize("drawn_from", [{"made": "1"}, {}, {"made": "1", "new": "3"}])
+def test_walk_goes_on_with_the_same_folders_and_others(drawn_from: dict[str, str]) -> None:
+    before = loader(made="1")
+    before.slots.steps_taken = 5
+    after = loader(**drawn_from)
+    after.load_state_dict(before.state_dict())
+    assert after.slots.steps_taken == 5
+
+
+def test_checkpoint_without_digests_goes_on() -> None:
+    after = loader(made="1")
+    after.load_state_dict({"steps_taken": 5})
+    assert after.slots.steps_taken == 5
