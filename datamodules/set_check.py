@@ -15,7 +15,10 @@ from datamodules.shard_content import pair_faults
 from datamodules.shard_index import INDEX, content_of, index_of, rejected_later
 from datamodules.shards import DONE, FORMAT, SHARDS, TAR, published_shards
 
-AGAIN = "remove the shard's folder and run the same predict command again: it makes it anew"
+AGAIN = (
+    "remove the shard's folder and run the same predict command again: it makes it anew (trainings "
+    "that draw from the set as a pool stop meanwhile)"
+)
 _FIELDS: Mapping[str, type] = {
     "format": int,
     "shard": str,
