@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from datamodules.sample import Sample
+from tests.datamodules.generated_sets import toy_set
 from train.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +74,23 @@ def test_sets_are_scored_side_by_side(
     html = (tmp_path / "run" / "sets" / "index.html").read_text()
     assert "edited, same beside real" in html
     assert str(tmp_path / "run" / "sets" / "index.html") in capsys.readouterr().out
+
+
+def test_generated_set_is_scored_by_its_folder_and_kind_of_edit(
+    sets: dict[str, object], tmp_path: Path
+) -> None:
+    def edited(sample: Sample) -> Sample:
+        is_view = int(sample.id.partition("~")[0].rpartition(".")[2]) % 2
+        edits = ("view(azimuth=3)" if is_view else "diffeo(strength=0.1)", "warp")
+        return replace(sample, provenance=replace(sample.provenance, edits=edits))
+
+    toy_set(tmp_path / "made", 20, made=edited)
+    main(arguments({"real": sets["real"], "made": str(tmp_path / "made")}, tmp_path / "run"))
+    groups = result(tmp_path / "run")["sets"]["made"]["groups"]
+    assert {name: found["num_images"] for name, found in groups.items()} == {
+        "diffeo+warp": 10,
+        "view+warp": 9,  # the plan's second pair was rejected
+    }
 
 
 def test_two_processes_get_the_same_digits(sets: dict[str, object], tmp_path: Path) -> None:
