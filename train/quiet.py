@@ -19,6 +19,8 @@ EXPECTED = (
     "The '.*_dataloader' does not have many workers",
     # steps are counted through all epochs, so that a run of several is logged all the same
     "The number of training batches .* is smaller than the logging interval",
+    # the state after the step is what a checkpoint should hold
+    "Using ModelCheckpoint with manual optimization",
     # raised inside Lightning by each newer torch
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
     # the scores are torchmetrics', summed over all processes before they are logged
