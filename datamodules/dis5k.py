@@ -14,20 +14,18 @@ from datamodules.cache import MARGIN, ResizedCache
 from datamodules.check import check_pairs
 from datamodules.draws import SlotLoader, SlotViews
 from datamodules.folder import PairFiles, find_pairs
-from datamodules.held_out import held_out_of
 from datamodules.mean_mask import mean_mask
 from datamodules.mixture import Mixture
 from datamodules.mixture_ready import find_all_ready
 from datamodules.mixture_views import MixtureViews, ReadyMember
 from datamodules.pairs import Pairs
-from datamodules.pool_run import decided_ahead, forget_logs, open_pools
+from datamodules.pool_run import decided_ahead, forget_logs, leaks_of_pools, open_pools
 from datamodules.problems import DatasetError, Problem, format_problems
 from datamodules.sample import View
 from datamodules.seeds import seed_for
 from datamodules.segmentation import SegmentationDataModule
-from datamodules.shards import published_shards
 from datamodules.source import SetSource
-from datamodules.synthetic import GeneratedPairs, made_of_held_out, showing_held_out
+from datamodules.synthetic import GeneratedPair, GeneratedPairs, find_all_generated
 from datamodules.transforms import JointTransform
 
 
@@ -115,7 +113,7 @@ class DIS5K(SegmentationDataModule):
             # void is a value of the real masks alone
             self._ready_cache = ResizedCache(self.cache.folder, self.size, margin=self.cache.margin)
         self._ready: list[list[PairFiles]] = []
-        self._left_out: set[str] = set()
+        self._generated: list[list[GeneratedPair]] = []
         self._problems: list[Problem] = []
         self._files: dict[str, list[PairFiles]] = {}
 
@@ -182,7 +180,9 @@ class DIS5K(SegmentationDataModule):
         before_step = decided_ahead(
             views, self._held_out(self._files), is_writer=self._place()[0] == 0
         )
-        return self.training_loader(views, len(pairs), before_step=before_step)
+        return self.training_loader(
+            views, len(pairs), before_step=before_step, drawn_from=views.drawn_from()
+        )
 
     def val_dataloader(self) -> DataLoader[View]:
         """Return this rank's share of the validation pairs."""
@@ -215,39 +215,18 @@ class DIS5K(SegmentationDataModule):
             *check_pairs(files, void=self.void, progress=progress, memory=memory),
         ]
         if self.mixture is not None:
+            held_out = self._held_out(files)
             self._ready, found = find_all_ready(
-                self.mixture.ready, self._held_out(files), memory=memory, progress=progress
+                self.mixture.ready, held_out, memory=memory, progress=progress
             )
-            problems += found
-            problems += self._leaked(self.mixture, files, memory=memory, progress=progress)
+            self._generated, leaked = find_all_generated(
+                self.mixture.sets, held_out, void=self.void, memory=memory, progress=progress
+            )
+            problems += [*found, *leaked, *leaks_of_pools(self.mixture.pools, held_out)]
         wrong = {problem.id for problem in problems}
         return {
             name: [pair for pair in pairs if pair.id not in wrong] for name, pairs in files.items()
         }, problems
-
-    def _leaked(
-        self,
-        mixture: Mixture,
-        files: Mapping[str, list[PairFiles]],
-        *,
-        memory: Path | None,
-        progress: bool,
-    ) -> list[Problem]:
-        """Return the pairs of sets and pools that show what is held out, and leave them out."""
-        held_out = self._held_out(files)
-        names = held_out_of(held_out)
-        leaked: dict[str, Problem] = {}
-        for member in mixture.sets:
-            leaked |= showing_held_out(
-                member.root, held_out, void=self.void, memory=memory, progress=progress
-            )
-            leaked |= made_of_held_out(member.root, names)
-        for pool in mixture.pools:
-            # it may be empty yet; what appears in it later is checked, by names, when it is logged
-            if published_shards(pool.root):
-                leaked |= made_of_held_out(pool.root, names)
-        self._left_out |= leaked.keys()
-        return list(leaked.values())
 
     def _evaluation(self, names: Sequence[str]) -> DataLoader[View]:
         pairs = self._pairs(names)
@@ -275,9 +254,9 @@ class DIS5K(SegmentationDataModule):
         ]
         ready += [
             GeneratedPairs(
-                member.root, left_out=self._left_out, size=self.size, transform=self.transform
+                member.root, self._of_rank_zero(pairs), size=self.size, transform=self.transform
             )
-            for member in mixture.sets
+            for member, pairs in zip(mixture.sets, self._generated, strict=True)
         ]
         return MixtureViews(
             pairs,
@@ -289,6 +268,13 @@ class DIS5K(SegmentationDataModule):
             num_batches=self.num_training_batches(len(pairs)),
             pools=open_pools(mixture.pools, self.trainer, size=self.size, transform=self.transform),
         )
+
+    def _of_rank_zero(self, pairs: list[GeneratedPair]) -> list[GeneratedPair]:
+        # a set may grow while ranks look at it, or be seen late on a shared disk
+        if self.trainer is None:
+            return pairs
+        found: list[GeneratedPair] = self.trainer.strategy.broadcast(pairs)
+        return found
 
     def _ready_files(self) -> dict[str, list[PairFiles]]:
         folders = () if self.mixture is None else self.mixture.ready

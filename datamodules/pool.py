@@ -18,7 +18,8 @@ class Pool(MixtureMember):
         weight: How often its pairs are drawn, relative to 1 for pairs made on the fly.
         max_echo: How often one pair is drawn at most.
         every: Batches between two looks into the folder. A pair is drawn `every` to twice as many
-            batches after its shard was seen, by which time all processes know of it.
+            batches after its shard was seen, by which time all processes know of it; and no more
+            as long after a ``rejected*.txt`` that names it was seen.
         patience: Seconds without a new shard until a warning.
 
     Raises:

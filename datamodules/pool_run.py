@@ -13,6 +13,10 @@ from datamodules.pool import Pool
 from datamodules.pool_log import PoolLog
 from datamodules.pool_pairs import PoolPairs
 from datamodules.pool_writer import PoolWriter
+from datamodules.problems import Problem
+from datamodules.set_leaks import made_of_held_out
+from datamodules.shard_index import rejected_later
+from datamodules.shards import published_shards
 from datamodules.transforms import JointTransform
 
 
@@ -36,6 +40,33 @@ def open_pools(
         PoolPairs(pool.root, PoolLog(_log_path(trainer, number)), size=size, transform=transform)
         for number, pool in enumerate(pools)
     ]
+
+
+def leaks_of_pools(
+    pools: Sequence[Pool], held_out: Mapping[str, Sequence[PairFiles]]
+) -> list[Problem]:
+    """Return what is wrong with pairs that were made from held-out photos and not rejected.
+
+    A pool may be empty yet; what appears in it later is checked when it is logged.
+
+    Args:
+        pools: The pools.
+        held_out: Name of each evaluation split and its pairs.
+
+    Raises:
+        OSError: If a reject list cannot be read.
+        ValueError: If a reject list is no text.
+    """
+    photos, problems = held_out_of(held_out), []
+    for root in (pool.root for pool in pools):
+        rejected = rejected_later(root)
+        for shard in published_shards(root):
+            try:
+                leaked = made_of_held_out(root, [shard], photos)
+            except (OSError, ValueError):  # left out with a warning when it is to be logged
+                continue
+            problems += [problem for id, problem in leaked.items() if id not in rejected]
+    return problems
 
 
 def forget_logs(trainer: Trainer) -> None:

@@ -12,10 +12,10 @@ from datamodules.held_out import HeldOut
 from datamodules.pool import Pool
 from datamodules.pool_log import NONE_LEFT, Block, LoggedShard, Numbers, PoolLog, append, as_lines
 from datamodules.pool_log import mend as mend_log
+from datamodules.pool_rejections import PoolRejections
 from datamodules.seeds import seed_for
-from datamodules.shard_index import rejected_later
-from datamodules.shards import ShardReader, published_shards
-from datamodules.synthetic import parents_of
+from datamodules.set_leaks import parents_of
+from datamodules.shards import SHARDS, ShardReader, published_shards
 
 
 def allotted(counts: Numbers, num_slots: int, *, max_echo: int, seed: int) -> Numbers:
@@ -77,6 +77,8 @@ class PoolWriter:
         mend_log(log.path)
         log.read()
         self._seen = {shard.id for shard in log.shards}
+        self._rejections = PoolRejections(pool.root, log)
+        self._told: set[str] = set()  # what was warned of, once
         self._latest = monotonic()
         self._is_warned = False
 
@@ -89,40 +91,66 @@ class PoolWriter:
         every = self.pool.every
         if self.log.before >= (step + 1 + every) * self.batch_size:
             return
+        rejected = self._new_rejections()
         shards = self._new_shards()
         # blocks begin at multiples of their length, so that no stop moves them; a log that begins
         # or was lost in mid-run has nothing to say of the steps before
         first = max(self.log.before, step // every * every * self.batch_size)
         while first < (step + 1 + every) * self.batch_size:
-            self._write(shards, first)
-            shards = []
+            self._write(shards, rejected, first)
+            shards, rejected = [], []
             first = self.log.before
 
-    def _write(self, shards: list[LoggedShard], first: int) -> None:
+    def _write(self, shards: list[LoggedShard], rejected: list[int], first: int) -> None:
         before = first + self.pool.every * self.batch_size
         slots = np.array([slot for slot in range(first, before) if self.wants(slot)], np.int64)
         num_new = sum(len(shard.places) for shard in shards)
+        counts = np.where(self.log.is_rejected, self.pool.max_echo, self.log.counts)
+        counts[rejected] = self.pool.max_echo  # as if they had been drawn as often as they may
         pairs = allotted(
-            np.concatenate([self.log.counts, np.zeros(num_new, np.int64)]),
+            np.concatenate([counts, np.zeros(num_new, np.int64)]),
             len(slots),
             max_echo=self.pool.max_echo,
             seed=seed_for(self.seed, "pool", first),
         )
-        append(self.log.path, as_lines(shards, Block(first, before, slots, pairs)))
+        block = Block(first, before, slots, pairs)
+        append(self.log.path, as_lines(shards, block, rejected=rejected))
         self.log.read()
 
-    def _new_shards(self) -> list[LoggedShard]:
-        new = [name for name in published_shards(self.pool.root) if name not in self._seen]
-        self._seen.update(new)
-        if not new:
-            self._warn_of_silence()
+    def _new_rejections(self) -> list[int]:
+        try:
+            return self._rejections.read()
+        except (OSError, ValueError) as error:  # a list may be half written
+            self._warn_once(f"the reject lists of pool {self.pool.root} do not count yet: {error}")
             return []
-        self._latest, self._is_warned = monotonic(), False
-        rejected = rejected_later(self.pool.root)
-        return [self._logged(name, rejected) for name in new]
 
-    def _logged(self, name: str, rejected: set[str]) -> LoggedShard:
+    def _new_shards(self) -> list[LoggedShard]:
+        new: list[LoggedShard] = []
+        for name in published_shards(self.pool.root):
+            if name in self._seen:
+                continue
+            try:
+                new.append(self._logged(name))
+            except (OSError, ValueError) as error:  # looked at again before the next block
+                self._warn_once(f"{self.pool.root / SHARDS / name} is left out: {error}")
+                continue
+            self._seen.add(name)
+        if new:
+            self._latest, self._is_warned = monotonic(), False
+        else:
+            self._warn_of_silence()
+        return new
+
+    def _logged(self, name: str) -> LoggedShard:
+        """Return what of a shard may be drawn.
+
+        Raises:
+            OSError: If its record cannot be read.
+            ValueError: If that is broken, or the record of another shard.
+        """
         reader = ShardReader(self.pool.root, name)
+        if reader.done["shard"] != name:
+            raise ValueError(f"it holds shard {reader.done['shard']}")
         leaked: list[str] = []
         places: list[int] = []
         for place, (id, pair) in enumerate(zip(reader.ids, reader.pairs, strict=True)):
@@ -130,7 +158,7 @@ class PoolWriter:
             if sources:
                 split = self.held_out.splits[sources[0]]
                 leaked.append(f"{id} from {sources[0]}, which is in {split}")
-            elif id not in rejected:
+            elif id not in self._rejections.ids:
                 places.append(place)
         if leaked:
             _warn(
@@ -138,6 +166,11 @@ class PoolWriter:
                 f"{leaked[0]}, for one. Make the set anew: only training pairs may be edited"
             )
         return LoggedShard(name, str(reader.done["sha256"]), tuple(places))
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            _warn(message)
 
     def _warn_of_silence(self) -> None:
         silence = monotonic() - self._latest

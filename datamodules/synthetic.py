@@ -1,23 +1,19 @@
 """A generated set, finished or stopped, as pairs to train on."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
-from datamodules.check import photo_thumbnails
 from datamodules.folder import PairFiles
-from datamodules.held_out import HeldOut
+from datamodules.held_out import held_out_of
 from datamodules.mixture_member import MixtureMember
 from datamodules.pairs import Pairs
-from datamodules.problems import DatasetError, Problem, ProblemKind
-from datamodules.same_photo import SIDE, find_same_photos
+from datamodules.problems import DatasetError, Problem
 from datamodules.sample import Sample, View
-from datamodules.set_thumbnails import set_thumbnails
+from datamodules.set_leaks import made_of_held_out, showing_held_out
 from datamodules.shard_index import index_of, rejected_later
-from datamodules.shards import SHARDS, ShardReader
+from datamodules.shards import ShardReader
 from datamodules.transforms import JointTransform
 
 _OPEN_SHARDS = 64  # done records in memory of each process; one of 64 pairs takes about 200 kB
@@ -36,40 +32,47 @@ class GeneratedSet(MixtureMember):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratedPair:
+    """A pair of a set."""
+
+    id: str
+    shard: str
+    """Its name."""
+    place: int
+    """In the shard."""
+
+
 class GeneratedPairs:
-    """The pairs of a set's published shards, without those that were rejected later.
+    """Pairs of a set's published shards.
 
     Args:
         root: Folder of the set.
-        left_out: Ids that are not wanted, besides those in its ``rejected*.txt``.
+        pairs: Those that are wanted, as `find_generated` returns them.
         size: (height, width) of the training views.
         transform: For training.
 
     Raises:
-        ValueError: If `root` is no generated set.
-        DatasetError: If no pair is left.
+        DatasetError: If there is no pair.
     """
 
     def __init__(
         self,
         root: Path,
+        pairs: Sequence[GeneratedPair],
         *,
-        left_out: Collection[str] = (),
         size: tuple[int, int],
         transform: JointTransform | None = None,
     ) -> None:
-        self.root = root
-        unwanted = rejected_later(root).union(left_out)
-        self._places = [
-            (id, *place) for id, place in index_of(root).places.items() if id not in unwanted
-        ]
-        if not self._places:
+        if not pairs:
             raise DatasetError(f"{root} holds no published pair that was not rejected")
-        self.ids = [id for id, _, _ in self._places]
+        self.root = root
+        self.pairs = pairs
+        self.ids = [pair.id for pair in pairs]
         self._views = Pairs([], size=size, transform=transform)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.pairs)
 
     def sample(self, index: int) -> Sample:
         """Return a pair as it was made.
@@ -77,8 +80,8 @@ class GeneratedPairs:
         Raises:
             DecodeError: If it is broken.
         """
-        _, shard, place = self._places[index]
-        return shard_reader(self.root, shard).sample(place)
+        pair = self.pairs[index]
+        return shard_reader(self.root, pair.shard).sample(pair.place)
 
     def training_view(self, index: int, seed: int) -> View:
         """Return a pair as training sees it, a function of `index` and `seed` alone.
@@ -90,77 +93,62 @@ class GeneratedPairs:
         return self._views.view_of(sample, (sample.mask.shape[0], sample.mask.shape[1]), seed)
 
 
-def made_of_held_out(root: Path, held_out: HeldOut) -> dict[str, Problem]:
-    """Return the pairs of a set that a validation or test photo has gone into, by their ids.
+def find_all_generated(
+    members: Sequence[GeneratedSet],
+    held_out: Mapping[str, Sequence[PairFiles]],
+    *,
+    void: int | None,
+    memory: Path | None,
+    progress: bool,
+) -> tuple[list[list[GeneratedPair]], list[Problem]]:
+    """Return the good pairs of each set, and what is wrong with others; see `find_generated`.
 
-    Looks at names: of the parents, or of the pair where it has none, see `HeldOut.sources`.
-
-    Args:
-        root: Folder of the set.
-        held_out: The photos of all evaluation splits.
+    Raises:
+        ValueError: If a folder is no generated set.
+        DecodeError: If an image is broken.
     """
-    index, found = index_of(root), {}
-    for shard in index.shards:
-        reader = ShardReader(root, shard.id)
-        for id, pair in zip(shard.ids, reader.pairs, strict=True):
-            for source in held_out.sources(id, parents_of(pair)):
-                found[id] = Problem(
-                    kind=ProblemKind.SAME_PHOTO,
-                    id=id,
-                    path=root / SHARDS / shard.id,
-                    message=f"{id} was made from {source}, which is in {held_out.splits[source]}",
-                    cure="make the set anew: only training pairs may be edited",
-                )
-    return found
+    found = [
+        find_generated(m.root, held_out, void=void, memory=memory, progress=progress)
+        for m in members
+    ]
+    return [pairs for pairs, _ in found], [problem for _, some in found for problem in some]
 
 
-def showing_held_out(
+def find_generated(
     root: Path,
     held_out: Mapping[str, Sequence[PairFiles]],
     *,
     void: int | None,
     memory: Path | None,
     progress: bool,
-) -> dict[str, Problem]:
-    """Return the pairs of a set that show a whole validation or test photo, by their ids.
-
-    Looks at pixels, see `datamodules.same_photo`: a copy is found whatever its name, size and
-    quality. Not found, for want of time at a start, are edits and parts of a photo of another name:
-    ``python -m train audit`` finds most of them.
+) -> tuple[list[GeneratedPair], list[Problem]]:
+    """Find the pairs of a set that may be trained on; shards that appear later are none of them.
 
     Args:
         root: Folder of the set.
         held_out: Name of each evaluation split and its pairs.
         void: Of these, see `check_pairs`.
-        memory: File of their findings, see `check_pairs`; those of the set lie in a folder beside.
+        memory: See `showing_held_out`.
         progress: Whether to show a progress bar.
 
+    Returns:
+        The pairs that neither leak nor were rejected, and what is wrong with those that leak; a
+        pair that was rejected is no problem.
+
     Raises:
+        ValueError: If `root` is no generated set.
         DecodeError: If an image of the set is broken.
     """
-    beside = None if memory is None else memory.parent / "set_thumbnails"
-    pairs = set_thumbnails(root, memory=beside, progress=progress)
-    images = np.array([small for _, _, small in pairs], np.uint8).reshape(-1, SIDE, SIDE)
-    found = {}
-    for name, files in held_out.items():
-        photos, thumbnails = photo_thumbnails(files, void=void, memory=memory)
-        for i, j in find_same_photos(thumbnails, images):
-            shard, id, _ = pairs[j]
-            found[id] = Problem(
-                kind=ProblemKind.SAME_PHOTO,
-                id=id,
-                path=root / SHARDS / shard,
-                message=f"{id} shows the same as {photos[i].image} in {name}",
-                cure="make the set anew: only training pairs may be edited",
-            )
-    return found
-
-
-def parents_of(pair: Mapping[str, object]) -> list[str]:
-    """Return the ids that a pair was made from, given what its shard or its export says of it."""
-    provenance = pair["provenance"]
-    assert isinstance(provenance, dict)
-    return [str(parent) for parent in provenance["parents"]]
+    # before the checks, so that they have seen all of it, however the set grows
+    index, rejected = index_of(root), rejected_later(root)
+    leaked = showing_held_out(root, held_out, void=void, memory=memory, progress=progress)
+    leaked |= made_of_held_out(root, [shard.id for shard in index.shards], held_out_of(held_out))
+    pairs = [
+        GeneratedPair(id, shard, place)
+        for id, (shard, place) in index.places.items()
+        if id not in rejected and id not in leaked
+    ]
+    return pairs, [problem for id, problem in leaked.items() if id not in rejected]
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)

@@ -1,5 +1,6 @@
 """A pool's log, what is allotted from it, and who draws what."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -257,3 +258,125 @@ def test_number_out_of_range_is_an_error_that_names_it(
 ) -> None:
     with pytest.raises(ValueError, match=f"{name} {value}"):
         Pool(root=tmp_path, **{name: value})  # type: ignore[arg-type]
+
+
+def test_pair_rejected_later_is_in_no_later_block(paths: tuple[Path, Path]) -> None:
+    root, log = paths
+    add_shard(root, 0, "a~1", "a~2")
+    ahead = writer(root, log, max_echo=100)
+    ahead.reach(0)
+    decided = ahead.log.before
+    assert set(ids_at(root, log, decided)) == {"a~1", "a~2"}
+    (root / "rejected_by_hand.txt").write_text("a~1\tugly\n")
+    add_shard(root, 1, "b~1", "b~2")
+    ahead.reach(EVERY)
+    (root / "rejected_repeats.txt").write_text("b~2\n")
+    for step in range(2 * EVERY, 8 * EVERY):
+        ahead.reach(step)
+    later = ids_at(root, log, ahead.log.before)[(decided + BLOCK) // 2 :]
+    assert set(later) == {"a~2", "b~1"}
+    assert ahead.log.growth[-1][1] == 2
+
+
+def test_pair_rejected_while_a_run_was_stopped_is_not_drawn_when_it_goes_on(
+    paths: tuple[Path, Path],
+) -> None:
+    root, log = paths
+    add_shard(root, 0, "a~1", "a~2", "a~3")
+    (root / "rejected_by_hand.txt").write_text("a~1\n")  # numbers are not places
+    writer(root, log, max_echo=100).reach(0)
+    decided = ids_at(root, log, 2 * BLOCK)
+    (root / "rejected_by_hand.txt").write_text("a~1\na~3\n")
+    writer(root, log, max_echo=100).reach(EVERY)
+    ids = ids_at(root, log, 3 * BLOCK)
+    assert ids[:BLOCK] == decided  # what was decided stays, so that it can be replayed
+    assert set(ids[BLOCK:]) == {"a~2"}
+
+
+def test_rejection_is_for_the_rest_of_the_run_and_logged_once(paths: tuple[Path, Path]) -> None:
+    root, log = paths
+    add_shard(root, 0, "a~1", "a~2")
+    writer(root, log, max_echo=100).reach(0)
+    listed = root / "rejected_by_hand.txt"
+    listed.write_text("a~1\n")
+    writer(root, log, max_echo=100).reach(EVERY)
+    writer(root, log, max_echo=100).reach(2 * EVERY)
+    listed.unlink()
+    writer(root, log, max_echo=100).reach(3 * EVERY)
+    assert set(ids_at(root, log, 5 * BLOCK)[BLOCK:]) == {"a~2"}
+    assert log.read_text().count("rejected") == 1
+
+
+def test_rejection_torn_from_its_block_is_written_anew(paths: tuple[Path, Path]) -> None:
+    root, log = paths
+    add_shard(root, 0, "a~1", "a~2")
+    writer(root, log).reach(0)
+    first = log.stat().st_size
+    (root / "rejected.txt").write_text("a~2\n")
+    writer(root, log).reach(EVERY)
+    whole = log.read_bytes()
+    for length in range(first, len(whole), 7):
+        log.write_bytes(whole[:length])
+        writer(root, log).reach(EVERY)
+        assert log.read_bytes() == whole
+
+
+def test_reject_list_that_cannot_be_read_is_one_warning_and_no_stop(
+    paths: tuple[Path, Path],
+) -> None:
+    root, log = paths
+    add_shard(root, 0, "a~1", "a~2")
+    ahead = writer(root, log, max_echo=100)
+    ahead.reach(0)
+    listed = root / "rejected.txt"
+    listed.write_bytes("a~1".encode("utf-16"))
+    with pytest.warns(UserWarning, match="reject lists of pool .* do not count yet"):
+        ahead.reach(EVERY)
+    ahead.reach(2 * EVERY)  # a second warning would be an error
+    listed.write_text("a~1")
+    ahead.reach(3 * EVERY)
+    assert set(ids_at(root, log, 5 * BLOCK)[2 * BLOCK :]) == {"a~2"}
+
+
+@pytest.mark.parametrize("bad", ["empty", "file", "copy", "torn"])
+def test_bad_entry_among_the_shards_is_one_warning_and_no_stop(
+    paths: tuple[Path, Path], bad: str
+) -> None:
+    root, log = paths
+    add_shard(root, 0, "a~1")
+    entry = root / "shards" / "000000-bad"
+    if bad == "copy":
+        shutil.copytree(root / "shards" / "000000-toy", entry)
+    elif bad == "file":
+        entry.write_text("")
+    else:
+        entry.mkdir()
+        if bad == "torn":
+            (entry / "done.json").write_text("{")
+    ahead = writer(root, log, max_echo=100)
+    with pytest.warns(UserWarning, match="000000-bad is left out"):
+        ahead.reach(0)
+    ahead.reach(EVERY)  # a second warning would be an error
+    assert set(ids_at(root, log, 2 * BLOCK)) == {"a~1"}
+
+
+def test_shard_that_became_whole_is_drawn_from(paths: tuple[Path, Path]) -> None:
+    root, log = paths
+    entry = root / "shards" / "000000-toy"
+    entry.mkdir(parents=True)
+    ahead = writer(root, log)
+    with pytest.warns(UserWarning, match="000000-toy is left out"):
+        ahead.reach(0)
+    entry.rmdir()
+    add_shard(root, 0, "a~1")
+    ahead.reach(EVERY)
+    assert "a~1" in ids_at(root, log, 3 * BLOCK)
+
+
+def test_silence_of_a_pool_with_a_bad_entry_is_a_warning(paths: tuple[Path, Path]) -> None:
+    root, log = paths
+    (root / "shards" / "000000-bad").mkdir(parents=True)
+    ahead = writer(root, log, patience=0.0)
+    silence = pytest.warns(UserWarning, match="no new shard for 0 s, 0 so far")
+    with silence, pytest.warns(UserWarning, match="is left out"):
+        ahead.reach(0)

@@ -4,6 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from datamodules.dis5k import DIS5K, Splits
 from datamodules.folder import find_pairs
@@ -13,15 +15,22 @@ from datamodules.mixture import Mixture
 from datamodules.mixture_share import Constant
 from datamodules.pairs import Pairs
 from datamodules.problems import DatasetError
+from datamodules.set_leaks import showing_held_out
 from datamodules.set_thumbnails import set_thumbnails
 from datamodules.shards import publish
-from datamodules.synthetic import GeneratedPairs, GeneratedSet, showing_held_out
+from datamodules.synthetic import GeneratedPair, GeneratedPairs, GeneratedSet, find_generated
 from tests.datamodules.generation_toys import toy_sample, toy_shard
 
 
-def write(folder: Path, *ids: str) -> Path:
+def found(folder: Path) -> list[GeneratedPair]:
+    pairs, problems = find_generated(folder, {}, void=None, memory=None, progress=False)
+    assert not problems
+    return pairs
+
+
+def write(folder: Path, *ids: str, start: int = 0) -> Path:
     write_plan(folder, Plan(recipe={}, keys=("a~0",), shard_size=1, seed=0))
-    for number, id in enumerate(ids):
+    for number, id in enumerate(ids, start):
         sample = toy_sample(id, number, size=(12, 8))
         finished = FinishedShard(shard=toy_shard(id, number=number), samples=(sample,), rejected=())
         publish(folder, finished, plan="p", image_format="png", facts={})
@@ -49,7 +58,7 @@ def mixed(root: Path, made: Path, *, on_error: str = "raise") -> DIS5K:
 def test_pairs_of_all_shards_are_read_without_the_rejected(tmp_path: Path) -> None:
     folder = write(tmp_path, "a~1", "b~2", "c~3")
     (tmp_path / "rejected.txt").write_text("b~2\n")
-    pairs = GeneratedPairs(folder, size=(16, 16))
+    pairs = GeneratedPairs(folder, found(folder), size=(16, 16))
     assert list(pairs.ids) == ["a~1", "c~3"]
     assert len(pairs) == 2
     assert torch.equal(pairs.sample(1).image, toy_sample("c~3", 2, size=(12, 8)).image)
@@ -62,12 +71,12 @@ def test_set_without_a_pair_left_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, "a~1")
     (tmp_path / "rejected_by_hand.txt").write_text("a~1")
     with pytest.raises(DatasetError, match="holds no published pair"):
-        GeneratedPairs(folder, size=(16, 16))
+        GeneratedPairs(folder, found(folder), size=(16, 16))
 
 
 def test_other_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no plan\.json"):
-        GeneratedPairs(tmp_path, size=(16, 16))
+        found(tmp_path)
 
 
 def test_mixture_draws_from_a_set(tiny_set: Path, tmp_path: Path) -> None:
@@ -135,6 +144,66 @@ def test_set_with_a_copy_of_a_validation_photo_is_refused_or_the_copy_left_out(
         mixed(tiny_set, made)
     data = mixed(tiny_set, made, on_error="skip")
     assert set(next(iter(data.train_dataloader())).id) == {"copy~0", "copy~2"}
+
+
+def test_pair_that_was_rejected_for_what_it_shows_is_no_defect(
+    tiny_set: Path, tmp_path: Path
+) -> None:
+    held_out = next((tiny_set / "DIS-VD" / "im").iterdir()).stem
+    made = write(tmp_path, f"{held_out}~1", "b~2")
+    (made / "rejected_by_hand.txt").write_text(f"{held_out}~1\n")
+    assert set(next(iter(mixed(tiny_set, made).train_dataloader())).id) == {"b~2"}
+
+
+def test_pairs_are_those_that_were_checked_however_the_set_grows(
+    tiny_set: Path, tmp_path: Path
+) -> None:
+    made = write(tmp_path, "a~1")
+    data = mixed(tiny_set, made)
+    held_out = next((tiny_set / "DIS-VD" / "im").iterdir()).stem
+    write(made, f"{held_out}~1", start=1)
+    (made / "rejected.txt").write_text("a~1\n")
+    loader = data.train_dataloader()
+    assert {id for batch in loader for id in batch.id} == {"a~1"}
+
+
+@pytest.mark.parametrize("change", ["rejected", "published"])
+def test_walk_does_not_go_on_over_a_set_with_other_pairs(
+    tiny_set: Path, tmp_path: Path, change: str
+) -> None:
+    made = write(tmp_path, "a~1", "b~2")
+    state = mixed(tiny_set, made).train_dataloader().state_dict()
+    mixed(tiny_set, made).train_dataloader().load_state_dict(state)
+    if change == "rejected":
+        (made / "rejected.txt").write_text("b~2\n")
+    else:
+        write(made, "c~3", start=2)
+    with pytest.raises(ValueError, match=f"{made} holds other pairs than when the checkpoint"):
+        mixed(tiny_set, made).train_dataloader().load_state_dict(state)
+
+
+class LateRank(SingleDeviceStrategy):
+    """A rank that sees a growing set later than rank 0, which has sent what it saw."""
+
+    def __init__(self, sent: list[GeneratedPair]) -> None:
+        super().__init__(torch.device("cpu"))
+        self.sent = sent
+
+    def broadcast(self, obj: list[GeneratedPair], src: int = 0) -> list[GeneratedPair]:
+        return self.sent
+
+
+def test_all_ranks_draw_from_the_pairs_of_rank_zero(tiny_set: Path, tmp_path: Path) -> None:
+    made = write(tmp_path / "made", "a~1", "b~2")
+    data = mixed(tiny_set, made)
+    data.trainer = Trainer(  # what a run does
+        accelerator="cpu",
+        strategy=LateRank(found(made)[:1]),
+        max_steps=1,
+        logger=False,
+        default_root_dir=tmp_path,
+    )
+    assert set(next(iter(data.train_dataloader())).id) == {"a~1"}
 
 
 def test_weight_must_be_above_zero(tmp_path: Path) -> None:
