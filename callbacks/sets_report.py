@@ -15,6 +15,7 @@ from callbacks import run_facts
 from callbacks.names_extractor import NamesExtractor
 from callbacks.sets_examples import farthest_examples, random_examples
 from callbacks.sets_html import CONTENTS, SetsContent, SetsPictures, feature_rows, page
+from callbacks.sets_measures import MEASURES
 from callbacks.sets_plots import drift_pictures, plane_picture
 from callbacks.similarity_report import as_numbers
 from datamodules.atomic import write_atomically
@@ -44,7 +45,8 @@ class SetsReport(Callback):
     """Writes ``sets/index.html`` and ``sets/sets.json`` into the run's folder.
 
     The JSON holds for each set, and for each of its groups, all fields of `SetComparison` of every
-    measure by content, its ratio to the floor, drift and diversity.
+    measure by content, the ratio to the floor of those distances whose floor is above 0, drift and
+    diversity.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -118,15 +120,16 @@ def _scores(scores: Scores) -> dict[str, Json]:
     return {
         "num_images": scores.num_images,
         **{
-            kind: {name: _numbers(found) for name, found in measures.items()}
+            kind: {name: _numbers(name, found) for name, found in measures.items()}
             for kind, measures in scores.features.items()
         },
-        "drift": {name: _numbers(found) for name, found in scores.drift.items()},
+        "drift": {name: {**as_numbers(found)} for name, found in scores.drift.items()},
     }
 
 
-def _numbers(found: SetComparison) -> dict[str, Json]:
-    return {**as_numbers(found), "ratio": _defined(ratio(found))}
+def _numbers(name: str, found: SetComparison) -> dict[str, Json]:
+    has_ratio = any(measure.ratio_key == name for measure in MEASURES)
+    return {**as_numbers(found), **({"ratio": _defined(ratio(found))} if has_ratio else {})}
 
 
 def _diversity(found: Diversity) -> dict[str, Json]:

@@ -119,6 +119,15 @@ def test_numbers_are_json_without_nan(content: SetsContent) -> None:
     assert ours["too_small"] == {"shape": 3, "view": 3}
 
 
+def test_only_distances_whose_floor_is_above_0_have_a_ratio(content: SetsContent) -> None:
+    ours = json.loads(json.dumps(numbers(content)))["sets"]["ours & co"]
+    for scores in (ours, *ours["groups"].values()):
+        for kind in ("images", "masks"):
+            with_ratio = {name for name, found in scores[kind].items() if "ratio" in found}
+            assert with_ratio == {"kid_biased", "cmmd", "fid"}
+        assert not any("ratio" in found for found in scores["drift"].values())
+
+
 def test_rows_have_a_cell_for_each_set(content: SetsContent) -> None:
     rows = drift_rows([quality.whole for quality in content.qualities.values()])
     assert [row.title for row in rows][:2] == ["Class", "Area"]
