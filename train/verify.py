@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datamodules.atomic import write_atomically
 from datamodules.set_check import Fault, SetCheck, check_set
-from train.cli import USER_ERRORS, fail
+from train.cli import USER_ERRORS, fail, note
 
 FAULTS = "faults.txt"
 """All of them, in the set's folder; taken away by the next check that finds none."""
@@ -34,13 +34,14 @@ def main(args: list[str] | None = None) -> None:
     folder = parser.parse_args(args).folder
     try:
         found = check_set(folder, progress=sys.stderr.isatty())
-        _leave_list(folder / FAULTS, found.faults)
     except USER_ERRORS as error:
         fail(str(error))
-    for fault in found.faults[:MOST_SHOWN]:
+    is_listed = _leave_list(folder / FAULTS, found.faults)
+    shown = found.faults[:MOST_SHOWN] if is_listed else found.faults
+    for fault in shown:
         sys.stdout.write(f"{fault}\n")
-    if len(found.faults) > MOST_SHOWN:
-        more = len(found.faults) - MOST_SHOWN
+    more = len(found.faults) - len(shown)
+    if more:
         sys.stdout.write(f"... and {more:,} more, see {folder / FAULTS}\n")
     sys.stdout.write(f"{folder}: {conclusion(found)}\n")
     if not found.is_whole:
@@ -62,8 +63,18 @@ def conclusion(found: SetCheck) -> str:
     return f"{', '.join(parts)} ({found.num_pairs:,} pairs stand in {found.num_shards:,} shards)"
 
 
-def _leave_list(path: Path, faults: Sequence[Fault]) -> None:
-    if faults:
-        write_atomically(path, "".join(f"{fault}\n" for fault in faults).encode())
-    else:
-        path.unlink(missing_ok=True)
+def _leave_list(path: Path, faults: Sequence[Fault]) -> bool:
+    """Write or remove the list, where it is not as it should be, and return whether it now is.
+
+    A set may lie on a disk that can only be read, which is no fault of the set.
+    """
+    content = "".join(f"{fault}\n" for fault in faults).encode()
+    try:
+        if not faults and path.exists():
+            path.unlink()
+        elif faults and not (path.is_file() and path.read_bytes() == content):
+            write_atomically(path, content)
+    except OSError as error:
+        note(f"{path} could not be brought up to date: {error.strerror}")
+        return False
+    return True
