@@ -1,14 +1,14 @@
 """A picture of some pairs of a set: each image beside itself under its mask."""
 
 from collections.abc import Collection
-from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from datamodules.sample import MaskKind, Sample
-from datamodules.shards import ShardReader, published_shards
+from callbacks.set_records import SetRecords
+from datamodules.sample import Sample
+from datamodules.shard_pairs import image_and_coverage
 
 _TILE, _GAP = 160, 4  # pixels
 _COLUMNS, _ROWS = 5, 8
@@ -17,17 +17,16 @@ _BACKGROUND = 24
 Pixels = npt.NDArray[np.uint8]
 
 
-def contact_sheet(folder: Path, left_out: Collection[str] = ()) -> bytes | None:
+def contact_sheet(found: SetRecords, left_out: Collection[str] = ()) -> bytes | None:
     """Return a PNG with up to forty pairs, evenly from all over the set; None without any.
 
     Args:
-        folder: Of the set.
+        found: The set.
         left_out: Ids of pairs that are not shown.
     """
-    readers = [ShardReader(folder, name) for name in published_shards(folder)]
     places = [
         (reader, place)
-        for reader in readers
+        for reader in found.shards.values()
         for place, id in enumerate(reader.ids)
         if id not in left_out
     ]
@@ -43,17 +42,8 @@ def contact_sheet(folder: Path, left_out: Collection[str] = ()) -> bytes | None:
     return cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()
 
 
-def coverage(sample: Sample) -> Pixels:
-    """Return ``(H, W)`` uint8 of what is object: of labels, whatever is no background or void."""
-    mask: Pixels = sample.mask.numpy()
-    if sample.mask_kind is MaskKind.LABELS:
-        return np.where((mask > 0) & (mask < 255), 255, 0).astype(np.uint8)
-    return mask
-
-
 def _tile(sample: Sample) -> Pixels:
-    image = sample.image.permute(1, 2, 0).numpy()
-    alpha = coverage(sample)
+    image, alpha = image_and_coverage(sample)
     size = (_TILE, max(1, round(_TILE * image.shape[0] / image.shape[1])))
     if size[1] > _TILE:
         size = (max(1, round(_TILE * image.shape[1] / image.shape[0])), _TILE)

@@ -10,11 +10,16 @@ from typing import Protocol
 from callbacks.set_contents import KeptPair
 from datamodules.json_value import Json, canonical
 from datamodules.sample import MaskKind
+from datamodules.sample_record import PLANES
 from datamodules.shard_files import tar_of
 
 Files = Mapping[str, bytes]
 """Of a pair, by names such as ``image.jpg`` and ``mask.png``."""
 _PER_FOLDER = 1000  # the Hub refuses folders of more than 10,000 entries
+_PLANES_LEFT_OUT = {
+    "weight": "weight (0: the pixel does not count)",
+    "counterfactual": "counterfactual (the scene without the object)",
+}
 _OWN_FIELDS = ("key", "files")  # of our shards, of no use outside
 
 
@@ -27,6 +32,8 @@ class Layout(Protocol):
     """Pattern of the files that hold pairs."""
     part_bytes: int
     """Shards are taken together up to this many bytes, at least one at a time."""
+    planes: Sequence[str]
+    """What it holds of `datamodules.sample_record.PLANES`."""
 
     def check(self, pairs: Sequence[KeptPair]) -> None:
         """Refuse what the layout cannot hold.
@@ -53,12 +60,25 @@ class Layout(Protocol):
         ...
 
 
+def left_out(layout: Layout, pairs: Sequence[KeptPair]) -> list[str]:
+    """Return Markdown that counts the pairs whose weights or counterfactuals have no place.
+
+    Nothing where all have: a reader of the export would take doubtful pixels for certain ones.
+    """
+    names = [name for name in PLANES if name not in layout.planes]
+    counts = {name: sum(name in _planes(pair) for pair in pairs) for name in names}
+    rows = [f"| {_PLANES_LEFT_OUT[name]} | {num:,} |" for name, num in counts.items() if num]
+    head = ["| plane that is left out | pairs that have one |", "|---|---:|"]
+    return ["\n".join([*head, *rows])] if rows else []
+
+
 class Dis5kFolders:
     """``im/<id>.jpg`` and ``gt/<id>.png``, as DIS5K's subsets are; the only folder names read."""
 
     name = "dis5k"
     data_files = "im/*"
     part_bytes = 0
+    planes: Sequence[str] = ("image", "mask")
 
     def check(self, pairs: Sequence[KeptPair]) -> None:
         """Refuse masks of labels: a reader would take their small values for faint coverage."""
@@ -108,6 +128,7 @@ class WebDatasetTars:
     name = "webdataset"
     data_files = "pairs-*.tar"
     part_bytes = 256 * 2**20
+    planes: Sequence[str] = PLANES
 
     def check(self, pairs: Sequence[KeptPair]) -> None:
         """Refuse ids that would fall together as keys."""
@@ -155,6 +176,7 @@ class HuggingFaceFolder:
     name = "huggingface"
     data_files = "train/**"
     part_bytes = 0
+    planes: Sequence[str] = ("image", "mask")
 
     def check(self, pairs: Sequence[KeptPair]) -> None:
         """Every pair fits."""
@@ -212,6 +234,10 @@ def _numbered(pair: KeptPair) -> dict[str, str]:
 
 def _file(pair: KeptPair, plane: str) -> str:
     return next(name for name in pair.files if name.partition(".")[0] == plane)
+
+
+def _planes(pair: KeptPair) -> set[str]:
+    return {name.partition(".")[0] for name in pair.files}
 
 
 def _lines(rows: Iterable[Mapping[str, Json]]) -> bytes:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from callbacks.contact_sheet import contact_sheet
 from callbacks.set_page import write_set_page
+from callbacks.set_records import SetRecords, read_set
 from datamodules.atomic import write_atomically
-from datamodules.generation_plan import read_plan
 from datamodules.json_value import Json
 from datamodules.shard_index import write_index
-from datamodules.shards import ShardReader, published_shards
 
 SUMMARY, SHEET = "summary.json", "contact_sheet.png"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -25,10 +24,12 @@ def finish_set(folder: Path) -> None:
     All of them follow from the published shards, so any process may write them, at any time.
 
     Raises:
-        OSError: If they cannot be written.
+        ValueError: If a record or a pair is broken.
+        OSError: If a shard cannot be read, or the files cannot be written.
     """
+    found = read_set(folder)
     try:
-        line = _finish(folder)
+        line = _finish(found)
     except OSError as error:
         raise OSError(
             f"{folder}: all shards are published, but their index, summary or page could not be "
@@ -38,32 +39,33 @@ def finish_set(folder: Path) -> None:
     print(line, flush=True)  # noqa: T201 - the answer to the user's command
 
 
-def _finish(folder: Path) -> str:
+def _finish(found: SetRecords) -> str:
+    folder = found.folder
     index = write_index(folder)
-    found = summary(folder)
+    figures = summary(found)
     write_atomically(
-        folder / SUMMARY, json.dumps({**found, "index": index.digest}, indent=1).encode()
+        folder / SUMMARY, json.dumps({**figures, "index": index.digest}, indent=1).encode()
     )
-    sheet = contact_sheet(folder)
+    sheet = contact_sheet(found)
     if sheet is not None:
         write_atomically(folder / SHEET, sheet)
-        write_set_page(folder, found, progress=sys.stderr.isatty())
+        write_set_page(found, figures, progress=sys.stderr.isatty())
     return (
-        f"{found['num_pairs']} pairs of {found['num_planned']} planned in {folder}, "
-        f"{found['num_rejected']} rejected; index {index.digest[:12]}"
+        f"{figures['num_pairs']} pairs of {figures['num_planned']} planned in {folder}, "
+        f"{figures['num_rejected']} rejected; index {index.digest[:12]}"
     )
 
 
-def summary(folder: Path) -> dict[str, Json]:
+def summary(found: SetRecords) -> dict[str, Json]:
     """Return the counts of a set, its reasons of rejection, licences and seconds.
 
     Reasons that differ in their numbers alone are counted together. Seconds are those of all
     stages, of rejected pairs too, over the pairs that were accepted.
     """
-    records = [ShardReader(folder, name).done for name in published_shards(folder)]
+    records = [shard.done for shard in found.shards.values()]
     num_pairs = _total(records, "num_pairs")
     num_rejected = _total(records, "num_rejected")
-    planned = len(read_plan(folder).keys)
+    planned = len(found.plan.keys)
     return {
         "num_planned": planned,
         "num_missing": planned - num_pairs - num_rejected,

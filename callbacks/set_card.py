@@ -72,8 +72,9 @@ def card(content: CardContent, *, usage: str, data_files: str) -> str:
 
 
 def _header(content: CardContent, data_files: str) -> str:
-    found = {part.lower() for pair in content.pairs for part in parts(pair.licence)}
-    names = sorted(name if name in _HUB_NAMES else "other" for name in found) or ["other"]
+    unknown = ["unknown"]  # "other" to the Hub, and not to be passed over
+    found = {part.lower() for pair in content.pairs for part in parts(pair.licence) or unknown}
+    names = sorted(name if name in _HUB_NAMES else "other" for name in found)
     size = next((name for limit, name in _SIZES if len(content.pairs) < limit), "n>1M")
     lines = [
         "---",

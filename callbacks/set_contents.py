@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from callbacks.set_records import SetRecords
 from datamodules.decode import DecodeError
 from datamodules.json_value import Json, canonical
 from datamodules.shard_index import REJECT_LISTS, rejected_later
-from datamodules.shards import SHARDS, TAR, ShardReader, published_shards
+from datamodules.shards import TAR, ShardReader
 
 BY_HAND = "rejected_by_hand"
 """Name of the list that a person makes on the set's page."""
@@ -46,12 +47,12 @@ class KeptPair:
         return str(self.provenance["licence"])
 
 
-def kept_pairs(folder: Path) -> list[KeptPair]:
+def kept_pairs(found: SetRecords) -> list[KeptPair]:
     """Return the pairs of all published shards without those of ``rejected*.txt``."""
-    unwanted = rejected_later(folder)
+    unwanted = rejected_later(found.folder)
     kept: list[KeptPair] = []
-    for shard in published_shards(folder):
-        for record in ShardReader(folder, shard).pairs:
+    for shard, reader in found.shards.items():
+        for record in reader.pairs:
             if record["id"] not in unwanted:
                 kept.append(KeptPair(number=len(kept), shard=shard, record=record))
     return kept
@@ -91,16 +92,17 @@ def content_digest(pairs: Collection[KeptPair], checksums: Mapping[str, str]) ->
     return sha256(canonical(whole).encode()).hexdigest()
 
 
-def read_shard(folder: Path, shard: str) -> bytes:
+def read_shard(shard: ShardReader) -> bytes:
     """Return the tar of a shard.
 
     Raises:
         DecodeError: If it is not what was published.
     """
-    data = (folder / SHARDS / shard / TAR).read_bytes()
-    if sha256(data).hexdigest() != ShardReader(folder, shard).done["sha256"]:
+    path = shard.folder / TAR
+    data = path.read_bytes()
+    if sha256(data).hexdigest() != shard.done["sha256"]:
         raise DecodeError(
-            f"{folder / SHARDS / shard / TAR} has changed since it was written: "
-            f"python -m train verify {folder} tells more"
+            f"{path} has changed since it was written: python -m train verify {path.parents[2]} "
+            "tells more"
         )
     return data

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.progress import track
 
 from callbacks.contact_sheet import contact_sheet
-from callbacks.export_layouts import Layout
+from callbacks.export_layouts import Layout, left_out
 from callbacks.generation_summary import SHEET, summary
 from callbacks.set_card import CardContent, card
 from callbacks.set_contents import (
@@ -20,11 +20,11 @@ from callbacks.set_contents import (
     read_shard,
     rejections_by_list,
 )
+from callbacks.set_records import SetRecords, read_set
 from datamodules.atomic import TEMPORARY, write_atomically
-from datamodules.generation_plan import read_plan
 from datamodules.json_value import Json
 from datamodules.licence import asks_for_credit, objection
-from datamodules.shard_index import index_of, rejected_later
+from datamodules.shard_index import rejected_later
 
 IDENTITY, CARD = ".export.json", "README.md"  # hidden: programs take JSON files for data
 _MOST_NAMED = 3  # pairs that fit into one line
@@ -50,7 +50,7 @@ def export_set(folder: Path, out: Path, layout: Layout, *, rights: Rights, progr
 
     Args:
         folder: Of the set.
-        out: Where the export appears.
+        out: Where the export appears; of a link, its target.
         layout: Where its files go.
         rights: To give the pairs on.
         progress: Whether to show a bar.
@@ -63,12 +63,15 @@ def export_set(folder: Path, out: Path, layout: Layout, *, rights: Rights, progr
             something else, or there is no pair.
         OSError: If it cannot be written; what is written stays for the next call.
     """
-    pairs = kept_pairs(folder)
+    out = out.resolve()
+    found = read_set(folder)
+    pairs = kept_pairs(found)
     if not pairs:
         raise ValueError(f"{folder} holds no published pair that was not rejected")
     layout.check(pairs)
     _require_rights(folder, pairs, rights)
-    digest = content_digest(pairs, {shard.id: shard.sha256 for shard in index_of(folder).shards})
+    checksums = {name: str(shard.done["sha256"]) for name, shard in found.shards.items()}
+    digest = content_digest(pairs, checksums)
     identity: dict[str, Json] = {
         "layout": layout.name,
         "sha256": digest,
@@ -80,33 +83,34 @@ def export_set(folder: Path, out: Path, layout: Layout, *, rights: Rights, progr
         if _identity(out) == identity:
             return False
         raise ValueError(f"{out} holds something else: give another place, or remove it")
-    staging = out.absolute().with_name(f".{out.absolute().name}.partial")
+    staging = out.with_name(f".{out.name}.partial")
     _begin(staging, identity)
     parts = list(_parts(pairs, layout.part_bytes))
     shown = track(enumerate(parts), "Export", total=len(parts), disable=not progress)
     for number, part in shown:
-        _write_part(folder, staging, layout, number, part)
+        _write_part(found, staging, layout, number, part)
     for path, data in layout.listing(pairs).items():
         write_atomically(staging / path, data)
-    sheet = contact_sheet(folder, rejected_later(folder))
+    sheet = contact_sheet(found, rejected_later(folder))
     assert sheet is not None  # there are pairs
     write_atomically(staging / SHEET, sheet)
-    content = _card_content(folder, out, pairs, digest, rights)
-    write_atomically(
-        staging / CARD,
-        card(content, usage=layout.usage(len(parts)), data_files=layout.data_files).encode(),
-    )
+    content = _card_content(found, out.name, pairs, digest, rights)
+    usage = "\n\n".join([layout.usage(len(parts)), *left_out(layout, pairs)])
+    text = card(content, usage=usage, data_files=layout.data_files)
+    write_atomically(staging / CARD, text.encode())
     staging.rename(out)
     return True
 
 
 def _require_rights(folder: Path, pairs: Sequence[KeptPair], rights: Rights) -> None:
-    if rights.licence_checked:
-        return
+    """Refuse pairs that may not be given on, and those whose authors nobody names.
+
+    That somebody has checked the licence does not stand for the names that it asks for.
+    """
     refused, nameless = defaultdict(list), []
     for pair in pairs:
         why = objection(pair.licence)
-        if why:
+        if why and not rights.licence_checked:
             refused[why].append(pair.id)
         elif asks_for_credit(pair.licence) and str(pair.provenance["source"]) not in rights.credits:
             nameless.append(pair.id)
@@ -162,11 +166,11 @@ def _parts(pairs: Sequence[KeptPair], part_bytes: int) -> Iterator[list[KeptPair
 
 
 def _write_part(
-    folder: Path, staging: Path, layout: Layout, number: int, part: Sequence[KeptPair]
+    found: SetRecords, staging: Path, layout: Layout, number: int, part: Sequence[KeptPair]
 ) -> None:
     if all((staging / path).is_file() for path in layout.paths(number, part)):
         return
-    tars = {shard: read_shard(folder, shard) for shard in dict.fromkeys(p.shard for p in part)}
+    tars = {name: read_shard(found.shards[name]) for name in dict.fromkeys(p.shard for p in part)}
     loaded = [
         (
             pair,
@@ -182,17 +186,16 @@ def _write_part(
 
 
 def _card_content(
-    folder: Path, out: Path, pairs: Sequence[KeptPair], digest: str, rights: Rights
+    found: SetRecords, name: str, pairs: Sequence[KeptPair], digest: str, rights: Rights
 ) -> CardContent:
-    plan = read_plan(folder)
+    plan = found.plan
     sources = {str(pair.provenance["source"]) for pair in pairs if asks_for_credit(pair.licence)}
     known = [text for source, text in rights.credits.items() if source in sources]
-    published = index_of(folder).places.keys()
     return CardContent(
-        name=out.name,
+        name=name,
         pairs=pairs,
-        figures=summary(folder),
-        rejected_later=rejections_by_list(folder, published),
+        figures=summary(found),
+        rejected_later=rejections_by_list(found.folder, found.ids),
         recipe={"seed": plan.seed, "shard_size": plan.shard_size, **plan.recipe},
         digest=digest,
         credits=(*known, *rights.more_credits),

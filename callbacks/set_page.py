@@ -6,7 +6,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,12 +14,11 @@ from pathlib import Path
 
 from callbacks.page_template import page_template
 from callbacks.set_contents import BY_HAND, reject_lists, rejections_by_list
-from callbacks.set_page_sheets import TILE, sheets_of, tile_size, write_sheet
+from callbacks.set_page_sheets import TILE, Sheet, sheets_of, tile_size, write_sheet
+from callbacks.set_records import SetRecords
 from datamodules.atomic import write_atomically
-from datamodules.generation_plan import read_plan
 from datamodules.json_value import Json
 from datamodules.parallel import map_in_threads
-from datamodules.shards import ShardReader, published_shards
 
 PAGE = Path("page", "index.html")
 
@@ -33,11 +32,13 @@ class _Stage:
     device: float
 
 
-def write_set_page(folder: Path, figures: Mapping[str, Json], *, progress: bool) -> None:
+def write_set_page(found: SetRecords, figures: Mapping[str, Json], *, progress: bool) -> None:
     """Write the page of a set; of its pictures only those that do not stand.
 
+    Several processes may write the page of one set at once.
+
     Args:
-        folder: Of the set.
+        found: The set.
         figures: See `callbacks.generation_summary.summary`.
         progress: Whether to show a bar.
 
@@ -45,47 +46,43 @@ def write_set_page(folder: Path, figures: Mapping[str, Json], *, progress: bool)
         ValueError: If the set has no pair, or one is broken.
         OSError: If the page cannot be written.
     """
-    page = folder / PAGE.parent
-    sheets = sheets_of(folder)
+    page = found.folder / PAGE.parent
+    sheets = sheets_of(found)
     if not sheets:
-        raise ValueError(f"{folder} holds no published pair: there is nothing to show")
-    write = partial(write_sheet, folder, page / "sheets")
-    map_in_threads(write, sheets, title="Page", progress=progress)
+        raise ValueError(f"{found.folder} holds no published pair: there is nothing to show")
+    write = partial(write_sheet, found, page / "sheets")
+    sizes = map_in_threads(write, sheets, title="Page", progress=progress)
     names = {sheet.name for sheet in sheets}
-    num_bytes = 0
     for path in (page / "sheets").glob("*.jpg"):
-        if path.name in names:
-            num_bytes += path.stat().st_size
-        else:  # of shards that have been made anew
-            path.unlink()
-    data = json.dumps(_pairs(folder), separators=(",", ":"))
+        if path.name not in names:  # of shards that have been made anew
+            path.unlink(missing_ok=True)  # another process may have been faster
+    data = json.dumps(_pairs(found, sheets), separators=(",", ":"))
     write_atomically(page / "pairs.js", f"const SET = {data};\n".encode())
-    published = {id for name in published_shards(folder) for id in ShardReader(folder, name).ids}
     stages = _stages(figures)
     text = page_template("set_page.html.jinja").render(
-        title=folder.absolute().name,
+        title=found.folder.absolute().name,
         figures=figures,
         stages=stages,
         cpu=sum(stage.cpu for stage in stages),
         device=sum(stage.device for stage in stages),
-        rate=_rate(folder),
-        rejected_later=rejections_by_list(folder, published),
-        megabytes=num_bytes / 1e6,
+        rate=_rate(found),
+        rejected_later=rejections_by_list(found.folder, found.ids),
+        megabytes=sum(sizes) / 1e6,
         by_hand=f"{BY_HAND}.txt",
-        recipe=json.dumps(read_plan(folder).recipe, indent=1),
+        recipe=json.dumps(found.plan.recipe, indent=1),
     )
     write_atomically(page / PAGE.name, text.encode())
 
 
-def _pairs(folder: Path) -> dict[str, Json]:
+def _pairs(found: SetRecords, sheets: Sequence[Sheet]) -> dict[str, Json]:
     """Return what the script of the page needs; a pair is a list, for there may be many."""
-    sheets: list[Json] = []
+    names: list[Json] = []
     pairs: list[Json] = []
-    for number, sheet in enumerate(sheets_of(folder)):
-        sheets.append([sheet.name, sheet.stop - sheet.start])
-        known = ShardReader(folder, sheet.shard).pairs[sheet.start : sheet.stop]
+    for number, sheet in enumerate(sheets):
+        names.append([sheet.name, sheet.stop - sheet.start])
+        known = found.shards[sheet.shard].pairs[sheet.start : sheet.stop]
         pairs += [_pair(pair, number, row) for row, pair in enumerate(known)]
-    lists = reject_lists(folder)
+    lists = reject_lists(found.folder)
     by_hand: list[Json] = list(lists.pop(BY_HAND, {}))
     fixed: dict[str, Json] = {
         id: ": ".join(part for part in (name, reason) if part)
@@ -93,10 +90,10 @@ def _pairs(folder: Path) -> dict[str, Json]:
         for id, reason in rows.items()
     }
     return {
-        "set": read_plan(folder).digest,
+        "set": found.plan.digest,
         "file": f"{BY_HAND}.txt",
         "tile": TILE,
-        "sheets": sheets,
+        "sheets": names,
         "byHand": by_hand,
         "fixed": fixed,
         "pairs": pairs,
@@ -134,12 +131,12 @@ def _stages(figures: Mapping[str, Json]) -> list[_Stage]:
     ]
 
 
-def _rate(folder: Path) -> float | None:
+def _rate(found: SetRecords) -> float | None:
     """Return pairs/s from the first to the last published shard; None for less than a second.
 
     Pauses of a stopped run count: what stands on disk does not tell them from work.
     """
-    done = [ShardReader(folder, name).done for name in published_shards(folder)]
+    done = [shard.done for shard in found.shards.values()]
     times = sorted(
         (datetime.fromisoformat(str(each["published"])), int(str(each["num_pairs"])))
         for each in done

@@ -4,6 +4,7 @@ A sheet has a row for each pair: photo, then mask, each in a square of `TILE` pi
 left corner.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from callbacks.contact_sheet import coverage
+from callbacks.set_records import SetRecords
 from datamodules.atomic import write_atomically
 from datamodules.sample import Sample
-from datamodules.shards import ShardReader, published_shards
+from datamodules.shard_pairs import image_and_coverage
 
 TILE = 208
 """Pixels; a quarter more than a page of usual width shows."""
@@ -35,33 +36,33 @@ class Sheet:
     """Of its file, which tells the content: what stands need not be drawn again."""
 
 
-def sheets_of(folder: Path) -> list[Sheet]:
+def sheets_of(found: SetRecords) -> list[Sheet]:
     """Return the sheets of all published pairs, in their order."""
-    found = []
+    sheets = []
     drawn = f"{TILE}-{_QUALITY}"
-    for shard in published_shards(folder):
-        reader = ShardReader(folder, shard)
+    for shard, reader in found.shards.items():
         checksum = str(reader.done["sha256"])[:12]
         for start in range(0, len(reader), _ROWS):
             stop = min(start + _ROWS, len(reader))
-            found.append(Sheet(shard, start, stop, f"{shard}-{checksum}-{drawn}-{start}.jpg"))
-    return found
+            sheets.append(Sheet(shard, start, stop, f"{shard}-{checksum}-{drawn}-{start}.jpg"))
+    return sheets
 
 
-def write_sheet(folder: Path, place: Path, sheet: Sheet) -> None:
-    """Write a sheet into `place`, if it does not stand there.
+def write_sheet(found: SetRecords, place: Path, sheet: Sheet) -> int:
+    """Write a sheet into `place`, if it does not stand there, and return its bytes.
 
     Raises:
         DecodeError: If a pair is broken.
         OSError: If it cannot be written.
     """
-    if (place / sheet.name).is_file():
-        return
-    reader = ShardReader(folder, sheet.shard)
+    with suppress(FileNotFoundError):
+        return (place / sheet.name).stat().st_size
+    reader = found.shards[sheet.shard]
     rows = [_row(reader.sample(number)) for number in range(sheet.start, sheet.stop)]
     done, data = cv2.imencode(".jpg", np.vstack(rows), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
     assert done  # in memory, of a size and dtype that the format has
     write_atomically(place / sheet.name, data.tobytes())
+    return data.size
 
 
 def tile_size(height: int, width: int) -> tuple[int, int]:
@@ -71,8 +72,9 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
 
 
 def _row(sample: Sample) -> Pixels:
-    image = np.ascontiguousarray(sample.image.numpy()[::-1].transpose(1, 2, 0))  # OpenCV's BGR
-    mask = cv2.cvtColor(coverage(sample), cv2.COLOR_GRAY2BGR)
+    pixels, alpha = image_and_coverage(sample)
+    image = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    mask = cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)
     row = np.zeros((TILE, 2 * TILE, 3), np.uint8)
     height, width = tile_size(image.shape[0], image.shape[1])
     method = cv2.INTER_AREA if max(image.shape) > TILE else cv2.INTER_NEAREST

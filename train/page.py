@@ -6,6 +6,7 @@ from pathlib import Path
 
 from callbacks.generation_summary import summary
 from callbacks.set_page import PAGE, write_set_page
+from callbacks.set_records import read_set
 from train.cli import USER_ERRORS, fail, note
 
 
@@ -26,7 +27,8 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="set made by predict")
     folder = parser.parse_args(args).folder
     try:
-        write_set_page(folder, summary(folder), progress=sys.stderr.isatty())
+        found = read_set(folder)
+        write_set_page(found, summary(found), progress=sys.stderr.isatty())
     except USER_ERRORS as error:
         fail(str(error))
     note(f"page: {folder / PAGE}")

@@ -1,10 +1,12 @@
 import json
 import tarfile
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from callbacks.export_layouts import Dis5kFolders, HuggingFaceFolder, Layout, WebDatasetTars
@@ -143,7 +145,7 @@ def test_what_may_not_be_given_on_is_refused_in_one_line(tmp_path: Path) -> None
     assert "--licence-checked" in line
     assert "\n" not in line
     assert not list(tmp_path.glob("*out*"))
-    checked = Rights(credits={}, licence_checked="for my own group")
+    checked = Rights(credits={}, more_credits=("by Ann",), licence_checked="for my own group")
     assert export(tmp_path / "set", tmp_path / "out", Dis5kFolders(), checked)
     text = (tmp_path / "out" / "README.md").read_text()
     assert "for this reason: for my own group" in text
@@ -166,6 +168,64 @@ def test_licence_that_names_its_authors_wants_them_named(tmp_path: Path) -> None
         out = tmp_path / f"out{number}"
         export(tmp_path / "set", out, Dis5kFolders(), rights)
         assert "by Ann" in (out / "README.md").read_text()
+
+
+def test_authors_are_asked_for_where_somebody_has_checked_the_licence(tmp_path: Path) -> None:
+    toy_set(tmp_path / "set", made=partial(licensed, licence="CC-BY-NC-4.0"))
+    checked = Rights(credits={}, licence_checked="for my own group")
+    with pytest.raises(ValueError, match="--credit"):
+        export(tmp_path / "set", tmp_path / "out", Dis5kFolders(), checked)
+
+
+def test_card_says_that_some_licences_are_not_known(tmp_path: Path) -> None:
+    licences = iter(("CC0-1.0", "", "CC0-1.0", ""))
+    toy_set(tmp_path / "set", made=lambda sample: licensed(sample, next(licences)))
+    checked = Rights(credits={}, licence_checked="they are mine")
+    export(tmp_path / "set", tmp_path / "out", Dis5kFolders(), checked)
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert yaml.safe_load(text.split("---")[1])["license"] == ["cc0-1.0", "other"]
+
+
+@pytest.mark.parametrize("layout", [Dis5kFolders(), HuggingFaceFolder()])
+def test_card_counts_the_pairs_whose_planes_are_left_out(tmp_path: Path, layout: Layout) -> None:
+    planes = iter((("weight",), ("weight", "counterfactual"), (), ()))
+
+    def made(sample: Sample) -> Sample:
+        named = next(planes)
+        weight = torch.zeros_like(sample.mask) if "weight" in named else None
+        other = sample.image if "counterfactual" in named else None
+        return replace(sample, weight=weight, counterfactual=other)
+
+    toy_set(tmp_path / "set", made=made)
+    export(tmp_path / "set", tmp_path / "out", layout)
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "| plane that is left out | pairs that have one |" in text
+    assert "| weight (0: the pixel does not count) | 2 |" in text
+    assert "| counterfactual (the scene without the object) | 1 |" in text
+
+
+def test_tars_leave_no_plane_out(tmp_path: Path) -> None:
+    toy_set(tmp_path / "set", made=lambda sample: toy_sample(sample.id, whole=True))
+    export(tmp_path / "set", tmp_path / "out", WebDatasetTars())
+    assert "left out" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_place_may_be_a_link_to_an_empty_folder(tmp_path: Path) -> None:
+    toy_set(tmp_path / "set")
+    (tmp_path / "place").mkdir()
+    (tmp_path / "out").symlink_to("place")
+    assert export(tmp_path / "set", tmp_path / "out", Dis5kFolders())
+    assert (tmp_path / "place" / "README.md").is_file()
+    assert not export(tmp_path / "set", tmp_path / "out", Dis5kFolders())
+
+
+@pytest.mark.parametrize("name", ["x" * 150, "\u00e4" * 70])
+def test_tars_hold_long_ids(tmp_path: Path, name: str) -> None:
+    ids = toy_set(tmp_path / "set", name=name)
+    export(tmp_path / "set", tmp_path / "out", WebDatasetTars())
+    with tarfile.open(tmp_path / "out" / "pairs-000000.tar", mode="r|*") as tar:
+        keys = [member.name.partition(".")[0] for member in tar]
+    assert list(dict.fromkeys(keys)) == [id.replace(".", "_") for id in ids]
 
 
 def test_card_counts_classes_rejections_and_seconds(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import html
 import json
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,18 +13,23 @@ import numpy as np
 import pytest
 import torch
 
+from callbacks.contact_sheet import contact_sheet
 from callbacks.generation_summary import finish_set, summary
+from callbacks.set_contents import kept_pairs
 from callbacks.set_page import PAGE, write_set_page
 from callbacks.set_page_sheets import TILE
+from callbacks.set_records import read_set
 from datamodules.sample import Sample
 from datamodules.shard_index import rejected_later
+from datamodules.shards import DONE, SHARDS
 from tests.datamodules.generated_sets import toy_set
 
 BROWSER = which("chromium") or which("chromium-browser") or which("google-chrome")
 
 
 def write(folder: Path) -> Path:
-    write_set_page(folder, summary(folder), progress=False)
+    found = read_set(folder)
+    write_set_page(found, summary(found), progress=False)
     return folder / PAGE
 
 
@@ -88,6 +94,37 @@ def test_pictures_that_stand_are_not_drawn_again_and_stale_ones_go(tmp_path: Pat
     (sheets / "stale.jpg").write_text("")
     write(tmp_path)
     assert before == {path.name: path.stat().st_mtime_ns for path in sheets.iterdir()}
+
+
+def test_several_processes_may_write_the_page_at_once(tmp_path: Path) -> None:
+    toy_set(tmp_path)
+    sheets = write(tmp_path).parent / "sheets"
+    for number in range(300):
+        (sheets / f"stale{number}.jpg").write_text("")
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        list(pool.map(write, [tmp_path] * 3))
+    assert len(list(sheets.iterdir())) == 3
+
+
+def test_records_are_read_once(tmp_path: Path) -> None:
+    ids = toy_set(tmp_path)
+    found = read_set(tmp_path)
+    for path in tmp_path.rglob(DONE):
+        path.unlink()
+    figures = summary(found)
+    assert figures["num_pairs"] == len(kept_pairs(found)) == len(ids)
+    assert contact_sheet(found) is not None
+    write_set_page(found, figures, progress=False)
+    assert [pair[0] for pair in known(tmp_path)["pairs"]] == ids
+
+
+def test_what_is_no_shard_is_named_where_a_run_ends(tmp_path: Path) -> None:
+    toy_set(tmp_path)
+    (tmp_path / SHARDS / "notes.txt").write_text("mine")
+    with pytest.raises((OSError, ValueError)) as refusal:
+        finish_set(tmp_path)
+    assert str(tmp_path / SHARDS / "notes.txt") in str(refusal.value)
+    assert "written" not in str(refusal.value)
 
 
 def test_run_leaves_its_page(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def toy_set(
     folder: Path,
     number: int = 5,
     *,
+    name: str = "toy",
     last: int | None = None,
     image_format: ImageFormat = "png",
     made: Callable[[Sample], Sample] = as_made,
@@ -34,11 +35,12 @@ def toy_set(
     Args:
         folder: Of the set.
         number: Pairs of the plan.
+        name: Their ids begin with it.
         last: Shards that are published; None publishes all and writes the index.
         image_format: Of the images.
         made: Changes each sample before it is published.
     """
-    keys = tuple(f"toy.{k}~{k}" for k in range(number))
+    keys = tuple(f"{name}.{k}~{k}" for k in range(number))
     plan = Plan(recipe={"net": "none"}, keys=keys, shard_size=2, seed=0)
     write_plan(folder, plan)
     rejected = plan.shards[0].items[1].id

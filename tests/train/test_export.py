@@ -28,5 +28,5 @@ def test_refusal_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert leaving.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "CC-BY-ND-4.0 allows no derivatives" in line
-    main([*command, "--licence-checked", "the authors agreed"])
+    main([*command, "--licence-checked", "the authors agreed", "--credit", "by Ann"])
     assert "the authors agreed" in (tmp_path / "out" / "README.md").read_text()
