@@ -32,9 +32,11 @@ class HeldOut:
 
         Args:
             id: Of the pair. What stands before its ``~`` counts where there are no parents.
-            parents: Ids of all that it was made from; none where nothing is known.
+            parents: Ids of all that it was made from; none where nothing is known. Of one that was
+                edited itself, the name before its ``~`` counts, too, in whatever set.
         """
-        named = parents or ([id.partition(EDITED)[0]] if EDITED in id else [])
+        named = list(parents) or _before_edits(id)
+        named += [source for parent in parents for source in _before_edits(_name_of(parent))]
         found = {
             held_out
             for source in named
@@ -51,6 +53,12 @@ def held_out_of(files: Mapping[str, Sequence[PairFiles]]) -> HeldOut:
         files: Name of each split and its pairs.
     """
     return HeldOut({pair.id: name for name, pairs in files.items() for pair in pairs})
+
+
+def _before_edits(id: str) -> list[str]:
+    """Return all that may have been edited: of several ``~``, some may be the photo's own."""
+    parts = id.split(EDITED)
+    return [EDITED.join(parts[:number]) for number in range(1, len(parts))]
 
 
 def _name_of(id: str) -> str:

@@ -2,7 +2,14 @@ import pytest
 
 from datamodules.held_out import HeldOut
 
-HELD_OUT = HeldOut({"DIS-VD/chair": "DIS-VD", "DIS-TE1/lamp": "DIS-TE1", "stool": "DIS-VD"})
+HELD_OUT = HeldOut(
+    {
+        "DIS-VD/chair": "DIS-VD",
+        "DIS-TE1/lamp": "DIS-TE1",
+        "DIS-TE1/IMG~1": "DIS-TE1",
+        "stool": "DIS-VD",
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +26,12 @@ HELD_OUT = HeldOut({"DIS-VD/chair": "DIS-VD", "DIS-TE1/lamp": "DIS-TE1", "stool"
         ("DIS-VD/chair~1", [], ["DIS-VD/chair"]),
         ("chair", [], []),  # pixels tell
         ("armchair~1", [], []),
+        ("IMG~1~3f2a", [], ["DIS-TE1/IMG~1"]),  # the photo's name has one, too
+        ("IMG~1~view-1~warp-2", [], ["DIS-TE1/IMG~1"]),
+        ("IMG~2~3f2a", [], []),
+        ("x~1", ["DIS-TE1/IMG~1"], ["DIS-TE1/IMG~1"]),
+        ("chair~1", ["made/chair~3f2a"], ["DIS-VD/chair"]),  # an edit of an edit
+        ("x~1", ["made/sofa~3f2a", "DIS-TR/chair"], []),
     ],
 )
 def test_sources_are_found_by_id_and_by_name_where_no_set_is_named(
