@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from datamodules.content_hash import content_hashes
 from datamodules.dis5k import DIS5K, Splits
 from datamodules.folder import PairFiles
 from datamodules.json_value import Json, canonical
@@ -71,6 +72,7 @@ class WarpedDrafts:
             root, splits=splits, cache=cache, on_error="skip", void=void, source=source
         )
         self._files: dict[str, PairFiles] = {}
+        self._fingerprint = ""
 
     def prepare(self) -> None:
         """Write the set if a source was given, and check it.
@@ -101,13 +103,26 @@ class WarpedDrafts:
         self._files = {files.id: files for files in found[train] if files.id not in wrong}
 
     def fingerprint(self) -> str:
-        """Return a hash of the photos' names and sizes and of the edits' version."""
-        files = [
-            [id, files.image.stat().st_size, files.mask.stat().st_size]
-            for id, files in sorted(self._files.items())
-        ]
-        whole: Json = [VERSION, files]  # type: ignore[list-item]  # mypy widens the inner lists
-        return sha256(canonical(whole).encode()).hexdigest()
+        """Return a hash of the edits' version and of the photos' names, masks and weights.
+
+        The first call reads all of them, or as many as the cache does not know.
+
+        Raises:
+            DecodeError: If a file is gone or cannot be read.
+            OSError: If the cache cannot be written.
+        """
+        if not self._fingerprint:
+            cache = self._set.cache_folder
+            hashes = content_hashes(
+                [path for files in self._files.values() for path in _paths(files)],
+                memory=None if cache is None else cache / "hashes.json",
+                progress=True,
+            )
+            pairs: dict[str, Json] = {
+                id: [hashes[path] for path in _paths(files)] for id, files in self._files.items()
+            }
+            self._fingerprint = sha256(canonical([VERSION, pairs]).encode()).hexdigest()
+        return self._fingerprint
 
     def keys(self) -> Sequence[str]:
         """Return the ids of all photos, once for each pair to be made of them."""
@@ -156,3 +171,7 @@ class WarpedDrafts:
         step = 1 + seed_for(seed, "other") % max(1, len(ids) - 1)
         other = self._read(ids[(ids.index(photo.id) + step) % len(ids)])
         return resize_sample(other, (photo.mask.shape[0], photo.mask.shape[1]))
+
+
+def _paths(files: PairFiles) -> list[Path]:
+    return [files.image, files.mask, *([] if files.weight is None else [files.weight])]

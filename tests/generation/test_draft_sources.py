@@ -119,20 +119,54 @@ def test_lost_topology_is_a_failure_with_its_reason(tiny_set: Path) -> None:
         drafts.draft(drafts.keys()[0], 0)
 
 
-def test_fingerprint_is_of_the_photos_not_of_their_place(tiny_set: Path, tmp_path: Path) -> None:
-    def copied(name: str) -> Path:
-        for file in tiny_set.rglob("*.*"):
-            target = tmp_path / name / file.relative_to(tiny_set)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
-        return tmp_path / name
+def copied(source: Path, target: Path) -> Path:
+    for file in source.rglob("*.*"):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    return target
 
-    one, two = copied("one"), copied("two")
+
+def test_fingerprint_is_of_the_photos_not_of_their_place(tiny_set: Path, tmp_path: Path) -> None:
+    one, two = (copied(tiny_set, tmp_path / name) for name in ("one", "two"))
     assert warped(one).fingerprint() == warped(two).fingerprint()
     photo = next((two / "DIS-TR" / "im").iterdir())
     pixels = np.zeros((40, 48, 3), np.uint8)
     assert cv2.imwrite(str(photo), pixels)
     assert warped(one).fingerprint() != warped(two).fingerprint()
+
+
+@pytest.mark.parametrize("folder", ["im", "gt"])
+def test_fingerprint_sees_a_change_that_keeps_the_size(
+    tiny_set: Path, tmp_path: Path, folder: str
+) -> None:
+    root, cache = copied(tiny_set, tmp_path / "set"), tmp_path / "cache"
+    before = warped(root, cache=cache).fingerprint()
+    assert warped(root, cache=cache).fingerprint() == before
+    path = next((root / "DIS-TR" / folder).iterdir())
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    is_encoded, data = cv2.imencode(path.suffix, 255 - pixels)
+    assert is_encoded
+    size = max(path.stat().st_size, len(data))
+    path.write_bytes(path.read_bytes().ljust(size, b"\0"))  # readers pass over what comes after
+    padded = warped(root, cache=cache).fingerprint()
+    path.write_bytes(data.tobytes().ljust(size, b"\0"))
+    assert warped(root, cache=cache).fingerprint() not in (before, padded)
+
+
+def test_fingerprint_sees_weights(tiny_set: Path, tmp_path: Path) -> None:
+    root = copied(tiny_set, tmp_path / "set")
+    for mask in list(root.glob("*/gt/*")):
+        weight = mask.parents[1] / "weights" / mask.name
+        weight.parent.mkdir(exist_ok=True)
+        weight.write_bytes(mask.read_bytes())
+    splits = Splits(test=("DIS-TE1",), weights="weights")
+    before = warped(root, splits=splits).fingerprint()
+    assert before != warped(root).fingerprint()
+    weight = next((root / "DIS-TR" / "weights").iterdir())
+    weight.write_bytes(weight.read_bytes() + b"\0")
+    assert warped(root, splits=splits).fingerprint() != before
 
 
 def test_useless_numbers_are_refused(tmp_path: Path) -> None:
