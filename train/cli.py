@@ -221,8 +221,9 @@ class SegmentationCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Leave a generation run alone that has nothing left to do: a Trainer would stumble."""
         if isinstance(self.datamodule, GenerationRun) and self.datamodule.nothing_left():
-            note("nothing left to do")
-            finish_set(self.datamodule.folder)
+            if self.trainer.is_global_zero:
+                note("nothing left to do")
+                finish_set(self.datamodule.folder)
             return
         super()._run_subcommand(subcommand)
 

@@ -159,6 +159,22 @@ def test_run_that_would_publish_nothing_is_refused(
     assert not (tmp_path / "set").exists()
 
 
+def test_only_the_first_process_finishes_a_set_of_which_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(toys(tmp_path / "set"))
+    (tmp_path / "set" / "summary.json").unlink()
+    ranks = {"RANK": "1", "LOCAL_RANK": "1", "GROUP_RANK": "0"}
+    sizes = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "1"}
+    for name, value in (ranks | sizes).items():
+        monkeypatch.setenv(name, value)  # as torchrun does for the second of two processes
+    command = toys(tmp_path / "set", "--trainer.devices", "2", "--trainer.strategy", "ddp")
+    output = finish(start(["-m", "train", *command]))
+    assert not (tmp_path / "set" / "summary.json").exists()
+    assert "nothing left" not in output
+    assert "planned" not in output
+
+
 def test_unwritable_place_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     command = [*toys(tmp_path / "set"), "--data.folder", str(tmp_path / "file" / "set")]
