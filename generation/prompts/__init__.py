@@ -1,0 +1,1 @@
+"""What an image or an edit is asked for, in words."""
