@@ -9,7 +9,7 @@ from pathlib import Path
 from callbacks.set_records import SetRecords
 from datamodules.decode import DecodeError
 from datamodules.json_value import Json, canonical
-from datamodules.shard_index import REJECT_LISTS, rejected_later
+from datamodules.shard_index import reject_lists, rejected_later
 from datamodules.shards import TAR, ShardReader
 
 BY_HAND = "rejected_by_hand"
@@ -56,17 +56,6 @@ def kept_pairs(found: SetRecords) -> list[KeptPair]:
             if record["id"] not in unwanted:
                 kept.append(KeptPair(number=len(kept), shard=shard, record=record))
     return kept
-
-
-def reject_lists(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the reason of each id, by the name of the list that it stands on."""
-    found: dict[str, dict[str, str]] = {}
-    for path in sorted(folder.glob(REJECT_LISTS)):
-        rows = [line.partition("\t") for line in path.read_text().splitlines()]
-        found[path.stem] = {
-            id.strip(): rest.partition("\t")[0].strip() for id, _, rest in rows if id.strip()
-        }
-    return found
 
 
 def rejections_by_list(folder: Path, ids: Collection[str]) -> dict[str, int]:

@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from callbacks.page_template import page_template
-from callbacks.set_contents import BY_HAND, reject_lists, rejections_by_list
+from callbacks.set_contents import BY_HAND, rejections_by_list
 from callbacks.set_page_sheets import TILE, Sheet, sheets_of, tile_size, write_sheet
 from callbacks.set_records import SetRecords
 from datamodules.atomic import write_atomically
 from datamodules.json_value import Json
 from datamodules.parallel import map_in_threads
+from datamodules.shard_index import reject_lists
 
 PAGE = Path("page", "index.html")
 

@@ -100,9 +100,33 @@ def content_of(index: Index) -> dict[str, Json]:
 
 
 def rejected_later(folder: Path) -> set[str]:
-    """Return the ids of all ``rejected*.txt`` of a set, one a line; after a tab, the reason."""
-    lines = [line for path in folder.glob(REJECT_LISTS) for line in path.read_text().splitlines()]
-    return {line.partition("\t")[0].strip() for line in lines} - {""}
+    """Return the ids of all ``rejected*.txt`` of a set.
+
+    Raises:
+        ValueError: If a list is no text in UTF-8.
+    """
+    return {id for rows in reject_lists(folder).values() for id in rows}
+
+
+def reject_lists(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the reason of each id, by the name of the list that it stands on.
+
+    A list holds one id a line; after a tab, the reason.
+
+    Raises:
+        ValueError: If a list is no text in UTF-8.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob(REJECT_LISTS)):
+        try:
+            text = path.read_text("utf-8-sig")  # some editors put a mark before the first id
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no text in UTF-8: save it in that encoding") from error
+        rows = [line.partition("\t") for line in text.splitlines()]
+        found[path.stem] = {
+            id.strip(): rest.partition("\t")[0].strip() for id, _, rest in rows if id.strip()
+        }
+    return found
 
 
 def _index(folder: Path, names: Sequence[str]) -> Index:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.progress import track
 
-from callbacks.set_contents import reject_lists
 from datamodules.atomic import write_atomically
 from datamodules.decode import read_image
 from datamodules.decode_mask import read_mask
 from datamodules.folder import find_pairs, find_photos
 from datamodules.photo_index import PhotoIndex
 from datamodules.problems import DatasetError, Problem, format_problems
+from datamodules.shard_index import reject_lists
 from datamodules.shard_pairs import image_and_coverage
 from datamodules.shards import SHARDS, ShardReader, published_shards
 from generation.filters.near_duplicates import (

@@ -17,7 +17,7 @@ from datamodules.generation_plan import Plan, write_plan
 from datamodules.generation_result import FinishedShard, Rejected, Seconds
 from datamodules.sample import Sample
 from datamodules.sample_record import PLANES, pack, record_of
-from datamodules.shard_index import index_of, rejected_later, write_index
+from datamodules.shard_index import index_of, reject_lists, rejected_later, write_index
 from datamodules.shards import (
     SHARDS,
     TAR,
@@ -204,3 +204,15 @@ def test_later_rejections_are_read_from_all_lists(tmp_path: Path) -> None:
     (tmp_path / "rejected_near.txt").write_text("c~3\tlooks like b~2\n")
     assert rejected_later(tmp_path) == {"a~1", "b~2", "c~3"}
     assert rejected_later(tmp_path / "missing") == set()
+
+
+def test_list_with_a_byte_order_mark_counts_whole_and_other_encodings_are_named(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rejected_by_hand.txt"
+    path.write_text("a~1\r\nb~2\tblurred\r\n", "utf-8-sig")
+    assert rejected_later(tmp_path) == {"a~1", "b~2"}
+    assert reject_lists(tmp_path) == {"rejected_by_hand": {"a~1": "", "b~2": "blurred"}}
+    path.write_text("a~1\n", "utf-16")
+    with pytest.raises(ValueError, match=r"rejected_by_hand\.txt is no text in UTF-8"):
+        rejected_later(tmp_path)
