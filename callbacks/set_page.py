@@ -16,7 +16,7 @@ from callbacks.page_template import page_template
 from callbacks.set_contents import BY_HAND, rejections_by_list
 from callbacks.set_page_sheets import TILE, Sheet, sheets_of, tile_size, write_sheet
 from callbacks.set_records import SetRecords
-from datamodules.atomic import write_atomically
+from datamodules.atomic import remove_temporaries, write_atomically
 from datamodules.json_value import Json
 from datamodules.parallel import map_in_threads
 from datamodules.shard_index import reject_lists
@@ -51,6 +51,8 @@ def write_set_page(found: SetRecords, figures: Mapping[str, Json], *, progress: 
     sheets = sheets_of(found)
     if not sheets:
         raise ValueError(f"{found.folder} holds no published pair: there is nothing to show")
+    remove_temporaries(page)
+    remove_temporaries(page / "sheets")
     write = partial(write_sheet, found, page / "sheets")
     sizes = map_in_threads(write, sheets, title="Page", progress=progress)
     names = {sheet.name for sheet in sheets}

@@ -12,12 +12,13 @@ from functools import cached_property
 from hashlib import blake2b, sha256
 from pathlib import Path
 
-from datamodules.atomic import write_atomically
+from datamodules.atomic import sync_folder, write_atomically
 from datamodules.json_value import Json, canonical, leaves
 from datamodules.seeds import seed_for
 
 PLAN = "plan.json"
 _FORMAT = 1
+_ANEW = "put back a copy of it, or make the set anew"
 _NUM_DIGITS = 12
 _MOST_NAMED = 4  # changes that fit into one line
 Recipe = dict[str, Json]
@@ -127,28 +128,36 @@ def write_plan(folder: Path, plan: Plan) -> None:
         "keys": list(plan.keys),
     }
     write_atomically(folder / PLAN, json.dumps(content, indent=1).encode())
+    sync_folder(folder)  # before any shard: shards without a plan could never be resumed
 
 
 def read_plan(folder: Path) -> Plan:
     """Return the plan of a set.
 
     Raises:
-        ValueError: If there is none, or it was written by another version or changed by hand.
+        ValueError: If there is none, or it is broken, of another version or changed by hand.
     """
     path = folder / PLAN
     if not path.is_file():
         raise ValueError(f"{folder} holds no {PLAN}: give the folder of a generated set")
-    content = json.loads(path.read_bytes())
-    if content.get("format") != _FORMAT:
-        raise ValueError(f"{path} has format {content.get('format')}, this version reads {_FORMAT}")
-    plan = Plan(
-        recipe=content["recipe"],
-        keys=tuple(content["keys"]),
-        shard_size=content["shard_size"],
-        seed=content["seed"],
-    )
-    if plan.digest != content["digest"]:
-        raise ValueError(f"{path} was changed after it had been written: make the set anew")
+    try:
+        content = json.loads(path.read_bytes())
+        found = content["format"]
+        plan = None
+        if found == _FORMAT:
+            plan = Plan(
+                recipe=content["recipe"],
+                keys=tuple(content["keys"]),
+                shard_size=content["shard_size"],
+                seed=content["seed"],
+            )
+            is_whole = plan.digest == content["digest"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is broken ({error!r}): {_ANEW}") from error
+    if plan is None:
+        raise ValueError(f"{path} has format {found}, this version reads {_FORMAT}")
+    if not is_whole:
+        raise ValueError(f"{path} was changed after it had been written: {_ANEW}")
     return plan
 
 

@@ -15,11 +15,13 @@ import os
 import shutil
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from time import process_time, time
 
+from datamodules.atomic import remove_temporaries, sync_folder
 from datamodules.generation_result import FinishedShard, Seconds
 from datamodules.json_value import Json, canonical
 from datamodules.sample import Sample
@@ -53,6 +55,7 @@ class ShardReader:
 
     Raises:
         FileNotFoundError: On the first read, if there is no such shard.
+        ValueError: On the first read, if its done record is broken or of another version.
     """
 
     def __init__(self, folder: Path, shard: str) -> None:
@@ -61,7 +64,15 @@ class ShardReader:
     @cached_property
     def done(self) -> dict[str, Json]:
         """The whole done record."""
-        content: dict[str, Json] = json.loads((self.folder / DONE).read_bytes())
+        path = self.folder / DONE
+        more = f"python -m train verify {self.folder.parents[1]} tells more"
+        try:
+            content = json.loads(path.read_bytes())
+            found = content["format"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is broken ({error!r}): {more}") from error
+        if found != FORMAT:
+            raise ValueError(f"{path} has format {found}, this version reads {FORMAT}: {more}")
         return content
 
     @property
@@ -148,31 +159,41 @@ def publish(
     target = folder / SHARDS / finished.shard.id
     building = target.with_name(f".{socket.gethostname()}@{os.getpid()}-{finished.shard.id}")
     try:
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder)
         if building.exists():  # of a killed process of the same number
             shutil.rmtree(building)
-        building.mkdir(parents=True)
+        building.mkdir()
         _write(building / TAR, tar)
         _write(building / DONE, json.dumps(done).encode())
-        _sync(building)  # or the new name may reach the disk before what stands in it
+        sync_folder(building)  # or the new name may reach the disk before what stands in it
         is_new = _rename(building, target)
     except OSError:
         shutil.rmtree(building, ignore_errors=True)  # the first error is the one to be told
         raise
     if not is_new:
         shutil.rmtree(building)
-    _sync(target.parent)
+    sync_folder(target.parent)
     return is_new
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes have left that were killed while they wrote a shard."""
-    place = folder / SHARDS
-    for path in place.glob(".*") if place.is_dir() else ():
+    """Remove what processes have left that were killed while they wrote.
+
+    Several machines may do so at once; hidden files of others stay.
+
+    Raises:
+        OSError: If something cannot be removed.
+    """
+    remove_temporaries(folder)
+    for path in (folder / SHARDS).glob(".*@*-*"):
         host, _, rest = path.name[1:].rpartition("@")
         process = rest.partition("-")[0]
         is_ours = host == socket.gethostname() and process.isdigit()
-        if _is_dead(int(process)) if is_ours else time() - path.stat().st_mtime > _DAY:
-            shutil.rmtree(path)
+        with suppress(FileNotFoundError):  # its process has renamed it, or another start was faster
+            if _is_dead(int(process)) if is_ours else time() - path.stat().st_mtime > _DAY:
+                shutil.rmtree(path)
 
 
 def _encoded(finished: FinishedShard, image_format: ImageFormat) -> tuple[bytes, list[Json]]:
@@ -205,14 +226,6 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _rename(building: Path, target: Path) -> bool:

@@ -90,6 +90,24 @@ def test_changed_plan_and_shards_without_one_are_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "3", '{"format": 1}', '{"format": 1, "recipe": {}, "keys": [3], '
+     '"shard_size": 2, "seed": 0, "digest": ""}'],
+)  # fmt: skip
+def test_broken_plan_is_named_with_a_cure(tmp_path: Path, text: str) -> None:
+    (tmp_path / PLAN).write_text(text)
+    with pytest.raises(ValueError, match=r"plan\.json is broken .*: put back a copy") as error:
+        read_plan(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_plan_of_another_version_is_named(tmp_path: Path) -> None:
+    (tmp_path / PLAN).write_text('{"format": 2}')
+    with pytest.raises(ValueError, match="has format 2, this version reads 1"):
+        read_plan(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("keys", "shard_size", "message"),
     [
         ((), 2, "nothing to make"),

@@ -19,6 +19,7 @@ from datamodules.sample import Sample
 from datamodules.sample_record import PLANES, pack, record_of
 from datamodules.shard_index import index_of, reject_lists, rejected_later, write_index
 from datamodules.shards import (
+    DONE,
     SHARDS,
     TAR,
     Facts,
@@ -153,6 +154,40 @@ def test_leftovers_of_dead_processes_are_removed_and_others_stay(tmp_path: Path)
     remove_leftovers(tmp_path)
     assert entries(tmp_path) == sorted([names[1], "000000-toy"])
     assert published_shards(tmp_path) == ["000000-toy"]
+
+
+def test_leftover_that_vanishes_meanwhile_ends_no_start(tmp_path: Path) -> None:
+    shards = tmp_path / SHARDS
+    shards.mkdir()
+    (shards / ".elsewhere@1-x").symlink_to(tmp_path / "gone")  # listed, and not to be looked at
+    (shards / ".DS_Store").touch()
+    os.utime(shards / ".DS_Store", (0, 0))
+    remove_leftovers(tmp_path)
+    assert entries(tmp_path) == [".DS_Store", ".elsewhere@1-x"]
+
+
+def test_start_removes_old_temporaries_of_the_set(tmp_path: Path) -> None:
+    (tmp_path / "index.json.a1.tmp").touch()
+    os.utime(tmp_path / "index.json.a1.tmp", (0, 0))
+    remove_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"format": 1, "sh', "is broken .*JSONDecodeError"),
+        ("[]", "is broken"),
+        ("{}", "is broken .*format"),
+        ('{"format": 2}', "has format 2, this version reads 1"),
+    ],
+)
+def test_broken_done_record_is_named(tmp_path: Path, text: str, what: str) -> None:
+    put(tmp_path, finished(toy_sample()))
+    (tmp_path / SHARDS / "000000-toy" / DONE).write_text(text)
+    with pytest.raises(ValueError, match=rf"000000-toy/done\.json {what}.*train verify") as error:
+        _ = ShardReader(tmp_path, "000000-toy").ids
+    assert "\n" not in str(error.value)
 
 
 def test_cut_off_tar_is_named(tmp_path: Path) -> None:
