@@ -77,15 +77,20 @@ class GenerationRun(LightningDataModule):
             self._plan = read_plan(self.folder)
         return self._plan
 
-    def nothing_left(self) -> bool:
+    def nothing_left(self, *, is_first: bool) -> bool:
         """Return whether all of the plan is published.
+
+        Args:
+            is_first: Whether this is the first process of the run. It alone looks at the recipe:
+                the source may have to be made ready for that, and one process comes first.
 
         Raises:
             ValueError: If the folder was begun with another recipe.
         """
         if not (self.folder / PLAN).is_file():
             return False
-        require_same(self.folder, self._wanted())
+        if is_first:
+            require_same(self.folder, self._wanted())
         return not self.missing()
 
     def missing(self) -> list[int]:

@@ -49,7 +49,11 @@ class Synthesizer(LightningModule):
         self.judges = nn.ModuleList(f.net for f in self.filters if isinstance(f, _HasNet))
 
     def predict_step(self, batch: DraftedShard, batch_idx: int) -> FinishedShard:
-        """Return the finished pairs of a shard, and all that were rejected."""
+        """Return the finished pairs of a shard, and all that were rejected.
+
+        Raises:
+            ValueError: If the painter did not return one pair for each draft, in their order.
+        """
         drafts = batch.samples.unpacked()
         seconds = {"draft": batch.seconds}
         painted: list[Sample] = drafts
@@ -77,7 +81,14 @@ class Synthesizer(LightningModule):
         done: list[Sample] = []
         for start in range(0, len(drafts), self.batch_size):
             batch = drafts[start : start + self.batch_size]
-            done += painter.paint(batch, [draft.seed for draft in batch])
+            painted = painter.paint(batch, [draft.seed for draft in batch])
+            wanted, got = ([sample.id for sample in each] for each in (batch, painted))
+            if got != wanted:
+                raise ValueError(
+                    f"{type(painter).__name__} returned pairs {got} for drafts {wanted}: a painter "
+                    "must return one for each, in their order and under their ids"
+                )
+            done += painted
         return done
 
     def _judged(self, sample: Sample) -> Judgement:

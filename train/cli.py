@@ -220,10 +220,11 @@ class SegmentationCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Leave a generation run alone that has nothing left to do: a Trainer would stumble."""
-        if isinstance(self.datamodule, GenerationRun) and self.datamodule.nothing_left():
-            if self.trainer.is_global_zero:
+        run, is_first = self.datamodule, self.trainer.is_global_zero
+        if isinstance(run, GenerationRun) and run.nothing_left(is_first=is_first):
+            if is_first:
                 note("nothing left to do")
-                finish_set(self.datamodule.folder)
+                finish_set(run.folder)
             return
         super()._run_subcommand(subcommand)
 

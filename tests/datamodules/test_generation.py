@@ -56,13 +56,13 @@ def test_failed_draft_is_a_rejection_with_its_reason_in_one_line(tmp_path: Path)
 
 def test_only_what_is_missing_is_made(tmp_path: Path) -> None:
     data = run(tmp_path)
-    assert not data.nothing_left()
+    assert not data.nothing_left(is_first=True)
     first, *others = drafted(data)
     publish_all(data, [first])
     again = run(tmp_path)
     assert [each.shard for each in drafted(again)] == [each.shard for each in others]
     publish_all(data, others)
-    assert data.nothing_left()
+    assert data.nothing_left(is_first=True)
     assert drafted(run(tmp_path)) == []
 
 
@@ -73,7 +73,24 @@ def test_changed_inputs_are_another_plan(tmp_path: Path) -> None:
     other = GenerationRun(tmp_path, ToyDrafts(inputs="other"), shard_size=2)
     other.recipe = {"model": "none"}
     with pytest.raises(ValueError, match="another inputs"):
-        other.nothing_left()
+        other.nothing_left(is_first=True)
+
+
+def test_source_is_made_ready_by_the_first_process_alone(tmp_path: Path) -> None:
+    class Counted(ToyDrafts):
+        num_prepared = 0
+
+        def prepare(self) -> None:
+            self.num_prepared += 1
+
+    run(tmp_path)
+    source = Counted()
+    data = GenerationRun(tmp_path, source, shard_size=2)
+    data.recipe = {"model": "none"}
+    assert not data.nothing_left(is_first=False)
+    assert source.num_prepared == 0
+    assert not data.nothing_left(is_first=True)
+    assert source.num_prepared == 1
 
 
 def test_unwritable_folder_is_an_error_of_the_system(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -83,6 +83,26 @@ def test_batches_are_fixed_by_the_shard_and_seeded_by_the_plan() -> None:
     assert painter.batches == [[0, 1], [2, 3], [4]]
     assert torch.equal(found.samples[4].image, 255 - toy_sample(IDS[4], 4).image)
     assert "paint" in found.seconds
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda painted: painted[:-1],
+        lambda painted: painted[::-1],
+        lambda painted: [*painted, painted[0]],
+        lambda painted: [replace(painted[0], id="other~0"), *painted[1:]],
+    ],
+)
+def test_painter_that_loses_or_renames_pairs_is_refused(
+    change: Callable[[list[Sample]], list[Sample]],
+) -> None:
+    class Careless(Inverter):
+        def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample]:
+            return change(super().paint(drafts, seeds))
+
+    with pytest.raises(ValueError, match="Careless returned pairs"):
+        Synthesizer(painter=Careless()).predict_step(drafted(), 0)
 
 
 def test_shard_of_which_nothing_came_is_all_rejections() -> None:
