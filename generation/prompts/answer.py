@@ -5,7 +5,7 @@ import re
 from generation.prompts.wording import mentions
 
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
-_LABEL = re.compile(r"^(?:(?:image )?prompt|description|caption)\s*:\s*", re.IGNORECASE)
+_LABEL = re.compile(r"^\W*(?:(?:image )?prompt|description|caption)\W*:\W*", re.IGNORECASE)
 _QUOTES = "\"'`*\u201c\u201d\u2018\u2019"
 
 
@@ -35,8 +35,7 @@ def prompt_in(answer: str, class_name: str, *, max_words: int) -> str:
         raise UnusableAnswer("it is empty")
     if len(lines) > 1:
         raise UnusableAnswer(f"it has {len(lines)} lines, not one")
-    text = lines[0].strip(_QUOTES).strip()
-    text = " ".join(_LABEL.sub("", text).strip(_QUOTES).split())
+    text = " ".join(_LABEL.sub("", lines[0]).strip(_QUOTES).split())
     if "<think>" in text or not text.isprintable():
         raise UnusableAnswer("it is a thought without an end, or not of printable characters")
     if len(text.split()) > max_words:

@@ -167,11 +167,16 @@ def _load(model: str, revision: str, device: str) -> _Loaded:
             place, revision=revision, dtype="auto", use_safetensors=True
         )
     except (OSError, ValueError) as error:
+        found = (
+            "holds no causal model with safetensors and tokenizer: give another folder"
+            if folder.is_dir()
+            else f"is neither a folder nor at the hub nor in {HF_HUB_CACHE}: download it elsewhere "
+            f"(hf download {model} --local-dir FOLDER) and give the folder"
+        )
         raise PromptError(
-            f"language model {model} (revision {revision}) is neither a folder of a causal model "
-            f"with safetensors nor at the hub or in {HF_HUB_CACHE} ({type(error).__name__}): "
-            f"download it elsewhere (hf download {model} --local-dir FOLDER) and give the folder, "
-            "or take generation.prompts.templates.TemplatePrompts, which needs no model"
+            f"language model {model} (revision {revision}) {found}, or take "
+            "generation.prompts.templates.TemplatePrompts, which needs no model "
+            f"({type(error).__name__})"
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -31,8 +31,8 @@ class Failure:
     """Of HTTP; 0 where no status line came."""
     retry_after: float | None = None
     """Seconds that the server asks to wait. None: it does not say."""
-    body: bytes = b""
-    """What the server wrote. It may repeat the key."""
+    body: bytes = field(default=b"", repr=False)
+    """What the server wrote. It may repeat the key, so no print of this object shows it."""
 
 
 def check_url(url: str) -> None:
