@@ -1,0 +1,1 @@
+"""What painters and edits share that run a diffusion model."""
