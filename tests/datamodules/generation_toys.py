@@ -1,6 +1,7 @@
 """A source of tiny pairs, imported by class path too."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -51,17 +52,21 @@ def toy_shard(*ids: str, number: int = 0) -> PlanShard:
 
 
 class ToyDrafts:
-    """Pairs of noise; every `failing`-th fails.
+    """Pairs of noise; every `failing`-th fails, every `blank`-th has a blank image.
 
     Args:
         number: Of pairs.
         failing: 0 for none.
         inputs: The fingerprint.
+        blank: 0 for none.
     """
 
-    def __init__(self, number: int = 5, failing: int = 0, inputs: str = "toys") -> None:
+    def __init__(
+        self, number: int = 5, failing: int = 0, inputs: str = "toys", *, blank: int = 0
+    ) -> None:
         self.number = number
         self.failing = failing
+        self.blank = blank
         self.inputs = inputs
 
     def prepare(self) -> None:
@@ -74,6 +79,10 @@ class ToyDrafts:
         return [f"toy{k}~{k}" for k in range(self.number)]
 
     def draft(self, key: str, seed: int) -> Sample:
-        if self.failing and int(key.rpartition("~")[2]) % self.failing == 0:
+        number = int(key.rpartition("~")[2])
+        if self.failing and number % self.failing == 0:
             raise SynthesisError("it is on\nthe list")
-        return toy_sample(key, seed)
+        sample = toy_sample(key, seed)
+        if self.blank and number % self.blank == 0:
+            return replace(sample, image=torch.full_like(sample.image, 90))
+        return sample
