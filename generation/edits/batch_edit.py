@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from datamodules.generation_result import Rejected
-from datamodules.sample import Provenance, Sample
+from datamodules.sample import MaskKind, Provenance, Sample
 from generation.edits.extent import HALF
 
 
@@ -34,6 +34,25 @@ class BatchEdit(Protocol):
             ValueError: If a mask is of labels.
         """
         ...
+
+
+def to_edit(draft: Sample, edit: str) -> Sample | Rejected:
+    """Return the draft, or `Rejected` if no pixel of its mask is covered by half.
+
+    Args:
+        draft: Any.
+        edit: Name of the edit.
+
+    Raises:
+        ValueError: If the mask is of labels.
+    """
+    if draft.mask_kind is not MaskKind.ALPHA:
+        raise ValueError(
+            f"sample {draft.id!r} has a {draft.mask_kind} mask; edits want alpha: one object"
+        )
+    if draft.mask.numel() == 0 or int(draft.mask.max()) < HALF:
+        return Rejected(draft.id, edit, "the mask to edit is empty")
+    return draft
 
 
 def with_mask(
