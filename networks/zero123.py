@@ -4,8 +4,10 @@ Letters: B images; H, W their size; h, w that of the latents.
 """
 
 import torch
-from diffusers import AutoencoderKL, ConfigMixin, ModelMixin, UNet2DConditionModel
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPVisionModelWithProjection
@@ -15,7 +17,7 @@ _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 """Of the images that CLIP was trained on, by its authors."""
 
 
-class CCProjection(ModelMixin, ConfigMixin):
+class CCProjection(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' own mixins
     """Joins the embedding of an image with a camera; layout of ``kxic/zero123-xl``.
 
     Args:
@@ -25,7 +27,7 @@ class CCProjection(ModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(self, in_channel: int = 772, out_channel: int = 768) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.projection = nn.Linear(in_channel, out_channel)
 
     def forward(self, embedding: Tensor) -> Tensor:
@@ -33,7 +35,7 @@ class CCProjection(ModelMixin, ConfigMixin):
         return self.projection(embedding)
 
 
-class CLIPCameraProjection(ModelMixin, ConfigMixin):
+class CLIPCameraProjection(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """The same with the names of ``ashawkey/zero123-xl-diffusers``.
 
     Args:
@@ -43,7 +45,7 @@ class CLIPCameraProjection(ModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(self, embedding_dim: int = 768, additional_embeddings: int = 4) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.proj = nn.Linear(embedding_dim + additional_embeddings, embedding_dim)
 
     def forward(self, embedding: Tensor) -> Tensor:
@@ -101,7 +103,8 @@ class Zero123Net(nn.Module):
             images: ``(B, 3, H, W)`` float in [-1, 1].
             cameras: ``(B, 4)`` of `camera_vector`.
         """
-        side = int(self.image_encoder.config.image_size)
+        side = self.image_encoder.config.image_size
+        assert isinstance(side, int)  # of CLIP, whose pictures are square
         # as CLIP was fed in training: bicubic from corner to corner, without antialiasing
         seen = F.interpolate(images, size=(side, side), mode="bicubic", align_corners=True)
         embedding = self.image_encoder((seen / 2 + 0.5 - self.clip_mean) / self.clip_std)
@@ -120,7 +123,7 @@ class Zero123Net(nn.Module):
 
     def images(self, latents: Tensor) -> Tensor:
         """Return ``(B, 3, H, W)``, about [-1, 1], of ``(B, 4, h, w)`` scaled latents."""
-        return self.vae.decode(latents / self.vae.config.scaling_factor).sample
+        return self.vae.decode(latents / self.vae.config["scaling_factor"]).sample
 
     def forward(
         self, noisy: Tensor, time: Tensor, *, seen: Tensor, told: Tensor, guidance: float

@@ -64,9 +64,9 @@ def ddim_schedule(scheduler: NoiseScheduler, num_steps: int) -> DdimSchedule:
     Raises:
         ValueError: If there are more steps than the model knows.
     """
-    from diffusers import DDIMScheduler
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    ddim = DDIMScheduler.from_config(scheduler.config)  # type: ignore[no-untyped-call]
+    ddim = DDIMScheduler.from_config(scheduler.config)
     known = int(ddim.config.num_train_timesteps)
     if not 1 <= num_steps <= known:
         raise ValueError(f"num_steps is {num_steps}: give 1 to {known}, what the model knows")

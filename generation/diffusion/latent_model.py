@@ -5,7 +5,7 @@ Letters: B images; H, W their size; c, h, w channels and size of the latents; L 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from generation.diffusion.inversion import DdimSchedule, ddim_schedule
 from generation.diffusion.loading import load_pipeline, pipeline_files
 
 if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class LatentModel(nn.Module):
         )
         self.requires_grad_(False).eval()
         self.unet: nn.Module = pipeline.unet
-        self.vae: nn.Module = pipeline.vae
+        self.vae: AutoencoderKL = pipeline.vae
         self.name = name
         config = pipeline.vae.config
         self.shrink = 2 ** (len(config.get("block_out_channels", (0,))) - 1)
@@ -72,7 +73,8 @@ class LatentModel(nn.Module):
             ValueError: If it has no U-Net of text and autoencoder.
         """
         files = pipeline_files(model, revision=revision)
-        pipeline = load_pipeline(files)
+        # mypy sees placeholders for the names of diffusers itself
+        pipeline = cast("DiffusionPipeline", load_pipeline(files))
         if not {"unet", "vae", "text_encoder"} <= pipeline.components.keys():
             raise ValueError(
                 f"model {model} is a {type(pipeline).__name__} without unet, vae and text_encoder: "

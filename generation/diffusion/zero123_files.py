@@ -15,7 +15,7 @@ from generation.diffusion.loading import ModelNotFound
 from networks.features import weights_hash
 
 if TYPE_CHECKING:
-    from diffusers import SchedulerMixin
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     from networks.zero123 import Zero123Net
 
@@ -34,7 +34,7 @@ class Zero123:
 
     net: "Zero123Net"
     """In float32 on the CPU, in evaluation mode."""
-    scheduler: "SchedulerMixin"
+    scheduler: "DDIMScheduler"
     """The levels of noise that it was trained at."""
     name: str
     """With its commit or the hash of its U-Net, for `datamodules.sample.Provenance.models`."""
@@ -50,7 +50,9 @@ def load_zero123(model: str, *, revision: str = "main") -> Zero123:
     Raises:
         ModelNotFound: If it is neither here nor to be had, or a part of it is missing.
     """
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from transformers import CLIPVisionModelWithProjection
 
     from networks.zero123 import CCProjection, CLIPCameraProjection, Zero123Net
@@ -81,12 +83,12 @@ def load_zero123(model: str, *, revision: str = "main") -> Zero123:
     return Zero123(net, scheduler, f"{name}@{commit}")
 
 
-def save_zero123(net: "Zero123Net", scheduler: "SchedulerMixin", folder: Path) -> None:
+def save_zero123(net: "Zero123Net", scheduler: "DDIMScheduler", folder: Path) -> None:
     """Write a model in one of the published layouts, the one that its camera projection has.
 
     Args:
         net: With either projection.
-        scheduler: ``diffusers.DDIMScheduler``.
+        scheduler: The levels of noise that it was trained at.
         folder: Made where it is missing.
     """
     from networks.zero123 import CCProjection

@@ -89,8 +89,8 @@ class Zero123View(nn.Module):
         self.licence = licence
         self.guidance = guidance
         self.threshold = threshold
-        shrink = 2 ** (len(self.net.vae.config.block_out_channels) - 1)
-        self.size = shrink * int(self.net.unet.config.sample_size)
+        shrink = 2 ** (len(self.net.vae.config["block_out_channels"]) - 1)
+        self.size = shrink * int(self.net.unet.config["sample_size"])
 
     def move(self, seed: int) -> Move:
         """Return how the camera of a seed moves."""

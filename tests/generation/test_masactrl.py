@@ -73,10 +73,10 @@ def test_batch_is_what_each_sample_is_alone(sd: Path, guidance: float) -> None:
     edit = MasaCtrlEdit(
         PROMPTS, str(sd), num_steps=3, start_step=1, start_layer=2, guidance=guidance
     )
-    prompts = ["a round table", "a square table", "a low table"]
+    prompts = ["a round table", "a square table"]
     with torch.no_grad():
-        together = edit.redraw(squares(3), prompts)
-        alone = [edit.redraw(squares(3)[k : k + 1], prompts[k : k + 1]) for k in range(3)]
+        together = edit.redraw(squares(2), prompts)
+        alone = [edit.redraw(squares(2)[k : k + 1], prompts[k : k + 1]) for k in range(2)]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-5, atol=1e-5)
 
 
