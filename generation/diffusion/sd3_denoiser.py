@@ -1,0 +1,100 @@
+"""Stable Diffusion 3 and 3.5, a transformer over patches of the latent, with ControlNets."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from generation.diffusion.denoise import Conditions
+
+if TYPE_CHECKING:
+    from diffusers import SD3ControlNetModel, SD3Transformer2DModel
+
+_ALIKE = ("in_channels", "joint_attention_dim", "pooled_projection_dim", "caption_projection_dim")
+
+
+class Sd3Denoiser(nn.Module):
+    """A transformer of diffusers with ControlNets. A `generation.diffusion.denoise.Denoiser`.
+
+    Its ControlNets are shown latents of the control pictures. Their embedding into patches does not
+    depend on the step and is taken out, see `hints`.
+
+    Args:
+        transformer: The base.
+        nets: The ControlNets; changed: they expect embedded pictures from now on.
+    """
+
+    def __init__(
+        self, transformer: "SD3Transformer2DModel", nets: Sequence["SD3ControlNetModel"] = ()
+    ) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.embeddings = nn.ModuleList(net.pos_embed_input for net in nets)
+        for net in nets:
+            net.pos_embed_input = nn.Identity()
+        self.nets = nn.ModuleList(nets)
+        # InstantX's are trained without the pooled text, and with latents that are not shifted
+        self.unpooled = [bool(net.config["force_zeros_for_pooled_projection"]) for net in nets]
+
+    def hints(self, latents: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
+        """Return the embedded control pictures.
+
+        Args:
+            latents: One for each ControlNet, ``(B, C, h, w)``.
+        """
+        return tuple(
+            (embedding(latent.to(net.dtype)),)
+            for embedding, net, latent in zip(self.embeddings, self.nets, latents, strict=True)
+        )
+
+    def forward(self, latent: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
+        """Return the base's output, see `generation.diffusion.denoise.Denoiser`."""
+        text, latent = conditions.text, latent.to(self.transformer.dtype)
+        time = time.expand(len(latent))
+        assert text.pooled is not None
+        added: list[Tensor] | None = None
+        for net, unpooled, hints, weights in zip(
+            self.nets, self.unpooled, conditions.hints, conditions.weights, strict=True
+        ):
+            blocks = net(
+                hidden_states=latent,
+                timestep=time,
+                encoder_hidden_states=text.tokens,
+                pooled_projections=torch.zeros_like(text.pooled) if unpooled else text.pooled,
+                controlnet_cond=hints[0],
+                conditioning_scale=weights[0],
+                return_dict=False,
+            )[0]
+            added = (
+                list(blocks)
+                if added is None
+                else [a + b for a, b in zip(added, blocks, strict=True)]
+            )
+        return self.transformer(
+            hidden_states=latent,
+            timestep=time,
+            encoder_hidden_states=text.tokens,
+            pooled_projections=text.pooled,
+            block_controlnet_hidden_states=added,
+            return_dict=False,
+        )[0]
+
+
+def check_fit(transformer: "SD3Transformer2DModel", net: "SD3ControlNetModel", name: str) -> None:
+    """Check that a ControlNet was made for a base.
+
+    Raises:
+        ValueError: If it was not; the message says by what it shows.
+    """
+    for key in _ALIKE:
+        ours, theirs = transformer.config[key], net.config[key]
+        if ours != theirs:
+            raise ValueError(
+                f"ControlNet {name!r} does not fit the base: its {key} is {theirs}, the base's "
+                f"{ours}; take one that was trained for this base"
+            )
+    if net.pos_embed is None:
+        raise ValueError(
+            f"ControlNet {name!r} has no patch embedding of its own (SD 3.5 large): not supported"
+        )
