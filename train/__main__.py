@@ -3,10 +3,8 @@
 import sys
 from importlib import import_module
 
+from train.commands import WITHOUT_TRAINER
 from train.environment import torchvision_mismatch
-
-WITHOUT_TRAINER = ("audit", "verify", "export", "page")
-"""Commands that work on a finished set; each is the module of its name."""
 
 if __name__ == "__main__":
     mismatch = torchvision_mismatch()

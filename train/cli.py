@@ -28,6 +28,7 @@ from datamodules.problems import DatasetError
 from train.checkpointing import LAST, Checkpointing
 from train.compilation import compilation_announced
 from train.errors import one_line, without_worker
+from train.parser import OneLineParser, UsageError, description
 from train.quiet import ignore_expected_warnings
 from train.recipe import recipe_of
 from train.remembered import read_checkpoint, remembered_model, remembered_size
@@ -60,7 +61,7 @@ def main(args: list[str] | None = None) -> None:
                 save_config_callback=ConfigWriter,
                 save_config_kwargs={"save_to_log_dir": False},
                 parser_class=OneLineParser,
-                parser_kwargs={"prog": "python -m train"},
+                parser_kwargs={"prog": "python -m train", "description": description()},
                 # our loaders divide the samples themselves, as functions of (seed, slot)
                 trainer_defaults={
                     "use_distributed_sampler": False,
@@ -72,7 +73,8 @@ def main(args: list[str] | None = None) -> None:
         # Lightning ends such a run with 0, like a finished one; a job's script must know better
         raise SystemExit(128 + signal.SIGTERM) from None
     except UsageError as error:
-        fail(one_line(error.message, sys.argv if args is None else args))
+        given = sys.argv if args is None else args
+        fail(one_line(error.message, given, error.known))
     except (*USER_ERRORS, RuntimeError) as error:
         if os.environ.get("SEGFOUNDRY_TRACEBACK") or not is_mistake(error):
             raise
@@ -98,25 +100,6 @@ def fail(message: str) -> NoReturn:
     """Print one line on stderr (a list of defects of a set keeps its lines) and leave with 2."""
     sys.stderr.write(f"error: {message}\n")
     raise SystemExit(2)
-
-
-class UsageError(SystemExit):
-    """What the parser objects to; no `Exception`, which jsonargparse would catch."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(2)
-        self.message = message
-
-
-class OneLineParser(LightningArgumentParser):
-    """Answers a mistake with one line, not with the usage of four hundred flags."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **kwargs)  # a typo is no abbreviation
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Leave with the message, for `main` to print."""
-        raise UsageError(message) from ex
 
 
 class ConfigWriter(SaveConfigCallback):

@@ -2,22 +2,27 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from itertools import dropwhile, zip_longest
 from pathlib import Path
 
 import yaml
 
+from train.commands import WITHOUT_TRAINER
+
 _TRACEBACK = "Traceback (most recent call last):\n"
 _OF_WORKER = re.compile(rf"Caught \w+ .*\nOriginal {re.escape(_TRACEBACK)}")
+_UNKNOWN = re.compile(r"key '([\w.]+)' is not known")
 _CLASS = re.compile(r"^[\w.]+: ")  # before the message, in the last part of a traceback
 
 
-def one_line(message: str, arguments: Sequence[str] = ()) -> str:
+def one_line(message: str, arguments: Sequence[str] = (), known: Sequence[str] = ()) -> str:
     """Return jsonargparse's message as one line that names key, value and file.
 
     Args:
         message: What the parser says, up to ten lines of tried types.
         arguments: The command line, searched for the configuration file that holds the key.
+        known: Keys that could have been meant by one that is not known.
 
     Returns:
         One line without a final full stop.
@@ -32,7 +37,10 @@ def one_line(message: str, arguments: Sequence[str] = ()) -> str:
     text = re.sub(
         r"Subcommand '\w+' does not accept option '([^']+)'", r"key '\1' is not known", text
     )
-    return text.replace(' in "<unicode string>"', "").strip() + _place(text, arguments)
+    text = re.sub(r'expected "subcommand" to be one of \{(.*?)\}.*', _commands, text)
+    place, meant = _place(text, arguments), _meant(text, known)
+    text = _with_path(text, arguments).replace(' in "<unicode string>"', "")
+    return text.strip() + place + meant
 
 
 def without_worker(message: str) -> str:
@@ -62,6 +70,25 @@ def _shortest_reason(lines: list[str]) -> list[str]:
         value = ""  # a whole branch of the configuration says less than the reason
     reason = "; ".join(reason.rstrip(":;") for reason in dict.fromkeys(reasons))
     return [key, reason + ("." if value else ""), value.replace("Given value:", "Got")]
+
+
+def _commands(found: re.Match[str]) -> str:
+    names = [*found[1].split(","), *WITHOUT_TRAINER]
+    return f"give a command first: {', '.join(names)}"
+
+
+def _meant(text: str, known: Sequence[str]) -> str:
+    named = _UNKNOWN.search(text)
+    close = get_close_matches(named[1], known, n=1) if named else []
+    return f": did you mean {close[0]!r}?" if close else ""
+
+
+def _with_path(text: str, arguments: Sequence[str]) -> str:
+    """Name the flag where a class within a class has named its own key."""
+    named = _UNKNOWN.search(text)
+    flags = [argument.partition("=")[0][2:] for argument in arguments if argument[:2] == "--"]
+    whole = [flag for flag in flags if named and flag.endswith(f".{named[1]}")]
+    return text.replace(f"key '{named[1]}'", f"key '{whole[0]}'") if named and whole else text
 
 
 def _place(text: str, arguments: Sequence[str]) -> str:

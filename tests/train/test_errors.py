@@ -50,6 +50,20 @@ def test_unknown_key_is_found_in_the_configuration_file(tmp_path: Path) -> None:
     assert line == f"key 'rooot' is not known here ({config}:3)"
 
 
+def test_unknown_key_is_named_with_its_path_and_what_may_be_meant() -> None:
+    line = one_line(
+        "Option 'nummer' is not accepted",
+        ["predict", "--data.source.nummer=20"],
+        known=["number", "scenes"],
+    )
+    assert line == "key 'data.source.nummer' is not known here: did you mean 'number'?"
+
+
+def test_missing_command_lists_all_commands() -> None:
+    line = one_line('expected "subcommand" to be one of {fit,predict}, but it was not provided.')
+    assert line == "give a command first: fit, predict, verify, audit, export, page"
+
+
 def test_other_messages_become_one_line() -> None:
     assert one_line("a\n  b\n") == "a b"
 
