@@ -19,6 +19,7 @@ from datamodules.generation_plan import (
     PlanShard,
     Recipe,
     read_plan,
+    require_free,
     require_same,
     write_plan,
 )
@@ -85,9 +86,11 @@ class GenerationRun(LightningDataModule):
                 the source may have to be made ready for that, and one process comes first.
 
         Raises:
-            ValueError: If the folder was begun with another recipe.
+            ValueError: If the folder was begun with another recipe, or holds something else.
         """
         if not (self.folder / PLAN).is_file():
+            if is_first:
+                require_free(self.folder)  # before the source is made ready, which may take long
             return False
         if is_first:
             require_same(self.folder, self._wanted())

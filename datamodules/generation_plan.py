@@ -111,14 +111,14 @@ def write_plan(folder: Path, plan: Plan) -> None:
     """Write the plan, or see that the one which stands there is the same.
 
     Raises:
-        ValueError: If the folder was begun with another recipe, or holds shards without a plan.
+        ValueError: If the folder was begun with another recipe, or there is no plan and the folder
+            is not free.
         OSError: If it cannot be written.
     """
     if (folder / PLAN).is_file():
         require_same(folder, plan)
         return
-    if (folder / "shards").is_dir():
-        raise ValueError(f"{folder} holds shards but no {PLAN}: give --data.folder another folder")
+    require_free(folder)
     content: dict[str, Json] = {
         "format": _FORMAT,
         "digest": plan.digest,
@@ -129,6 +129,27 @@ def write_plan(folder: Path, plan: Plan) -> None:
     }
     write_atomically(folder / PLAN, json.dumps(content, indent=1).encode())
     sync_folder(folder)  # before any shard: shards without a plan could never be resumed
+
+
+def require_free(folder: Path) -> None:
+    """See that a folder in which no set was begun holds nothing else; hidden files do not count.
+
+    Raises:
+        ValueError: If it does: a set among photos would be taken for theirs, and deleted with it.
+        OSError: If it is no folder.
+    """
+    if not folder.exists():
+        return
+    if (folder / "shards").is_dir():
+        raise ValueError(f"{folder} holds shards but no {PLAN}: give --data.folder another folder")
+    names = (path.name for path in folder.iterdir() if not path.name.startswith("."))
+    # another start may be writing the plan at this moment
+    others = sorted(name for name in names if not name.startswith(PLAN))
+    if others:
+        shown = ", ".join(others[:_MOST_NAMED]) + (", ..." if len(others) > _MOST_NAMED else "")
+        raise ValueError(
+            f"{folder} holds something else than a set ({shown}): give --data.folder a new folder"
+        )
 
 
 def read_plan(folder: Path) -> Plan:

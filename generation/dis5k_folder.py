@@ -21,6 +21,10 @@ Recipe = Mapping[str, int | str | list[str]]
 """All arguments that decide the bytes."""
 RECIPE = "recipe.json"
 """Inside each subset: what it was made from. Written last, before the folder gets its name."""
+_OWN_PHOTOS = (
+    "if these are photos of your own, switch the source of scenes off by --data.source null (by "
+    "--data.source.source null where photos are edited); else choose another root"
+)
 _QUALITY = 95  # of the JPEG files, as the resized cache of the data module
 
 
@@ -42,8 +46,11 @@ def write_subset(
         sample: The pair of a number; called from several threads.
 
     Raises:
-        ValueError: If the folder is there and was not made by this recipe.
+        ValueError: If the folder is there and was not made by this recipe, or `im` or `gt` is
+            beside it: then those are a user's own photos.
     """
+    if any((folder.parent / part).exists() for part in ("im", "gt")):
+        raise ValueError(f"{folder.parent} holds im or gt: {_OWN_PHOTOS}")
     with _alone(folder):
         if folder.exists():
             _check(folder, recipe)
@@ -62,11 +69,13 @@ def _check(folder: Path, recipe: Recipe) -> None:
     found = json.loads(path.read_text()) if path.is_file() else None
     if found == recipe:
         return
-    reason = "was not written by ProceduralScenes"
-    if found is not None:
-        changed = [name for name in recipe if found.get(name) != recipe[name]]
-        reason = f"was written with another {', '.join(changed)}"
-    raise ValueError(f"{folder} {reason}; delete this folder or choose another root")
+    if found is None:
+        raise ValueError(f"{folder} was not written by ProceduralScenes: {_OWN_PHOTOS}")
+    changed = [name for name in recipe if found.get(name) != recipe[name]]
+    raise ValueError(
+        f"{folder} was written with another {', '.join(changed)}; delete this folder or choose "
+        "another root"
+    )
 
 
 def _fill(folder: Path, name: str, count: int, sample: Callable[[int], Sample]) -> None:

@@ -89,6 +89,20 @@ def test_changed_plan_and_shards_without_one_are_refused(tmp_path: Path) -> None
         write_plan(tmp_path / "two", plan())
 
 
+def test_plan_is_not_written_among_somebodys_photos(tmp_path: Path) -> None:
+    for part in ("im", "gt"):
+        (tmp_path / part).mkdir()
+    with pytest.raises(ValueError, match=r"holds something else than a set \(gt, im\)"):
+        write_plan(tmp_path, plan())
+    assert not (tmp_path / PLAN).exists()
+
+
+def test_plan_is_written_into_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / ".hidden").touch()
+    write_plan(tmp_path, plan())
+    assert read_plan(tmp_path) == plan()
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "3", '{"format": 1}', '{"format": 1, "recipe": {}, "keys": [3], '

@@ -80,8 +80,17 @@ def test_another_recipe_is_refused_and_the_folder_named(tmp_path: Path) -> None:
 
 def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "DIS-TR" / "im").mkdir(parents=True)
-    with pytest.raises(ValueError, match="was not written by ProceduralScenes"):
+    with pytest.raises(ValueError, match="was not written by ProceduralScenes") as refusal:
         write(tmp_path, {"DIS-TR": 1})
+    assert "--data.source null" in str(refusal.value)
+    assert "delete" not in str(refusal.value)
+
+
+def test_scenes_are_not_written_beside_photos_of_somebody(tmp_path: Path) -> None:
+    (tmp_path / "im").mkdir()
+    with pytest.raises(ValueError, match="holds im or gt: if these are photos of your own"):
+        write(tmp_path, {"DIS-TR": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["im"]
 
 
 def test_unknown_subset_is_refused(tmp_path: Path) -> None:
