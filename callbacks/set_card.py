@@ -22,6 +22,7 @@ class CardContent:
     """Everything that the card tells."""
 
     name: str
+    """Of the set, wherever it is exported to."""
     pairs: Sequence[KeptPair]
     figures: Figures
     """See `callbacks.generation_summary.summary`."""

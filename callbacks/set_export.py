@@ -80,9 +80,11 @@ def export_set(folder: Path, out: Path, layout: Layout, *, rights: Rights, progr
         "credits": list(rights.more_credits),
     }
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        if _identity(out) == identity:
+        before = _identity(out)
+        if before == identity:
             return False
-        raise ValueError(f"{out} holds something else: give another place, or remove it")
+        what = "something else" if before is None else "another export"
+        raise ValueError(f"{out} holds {what}: give a place that does not exist yet")
     staging = out.with_name(f".{out.name}.partial")
     _begin(staging, identity)
     parts = list(_parts(pairs, layout.part_bytes))
@@ -94,7 +96,7 @@ def export_set(folder: Path, out: Path, layout: Layout, *, rights: Rights, progr
     sheet = contact_sheet(found, rejected_later(folder))
     assert sheet is not None  # there are pairs
     write_atomically(staging / SHEET, sheet)
-    content = _card_content(found, out.name, pairs, digest, rights)
+    content = _card_content(found, pairs, digest, rights)
     usage = "\n\n".join([layout.usage(len(parts)), *left_out(layout, pairs)])
     text = card(content, usage=usage, data_files=layout.data_files)
     write_atomically(staging / CARD, text.encode())
@@ -118,12 +120,18 @@ def _require_rights(folder: Path, pairs: Sequence[KeptPair], rights: Rights) -> 
         reasons = "; ".join(f"{why} ({_some(ids)})" for why, ids in refused.items())
         raise ValueError(
             f"{folder} may not be given on: {reasons}; reject these pairs, or give "
-            '--licence-checked "REASON" if you have found that it may be'
+            f'--licence-checked "REASON" if you have found that it may be{_of_own_photos(pairs)}'
         )
     if nameless and not rights.more_credits:
         raise ValueError(
             f'{folder}: the licence of {_some(nameless)} asks for its authors: give --credit "TEXT"'
         )
+
+
+def _of_own_photos(pairs: Sequence[KeptPair]) -> str:
+    if all(pair.licence for pair in pairs):
+        return ""
+    return "; a set made anew knows the licence of your own photos by --data.source.licence SPDX"
 
 
 def _some(ids: Sequence[str]) -> str:
@@ -186,13 +194,13 @@ def _write_part(
 
 
 def _card_content(
-    found: SetRecords, name: str, pairs: Sequence[KeptPair], digest: str, rights: Rights
+    found: SetRecords, pairs: Sequence[KeptPair], digest: str, rights: Rights
 ) -> CardContent:
     plan = found.plan
     sources = {str(pair.provenance["source"]) for pair in pairs if asks_for_credit(pair.licence)}
     known = [text for source, text in rights.credits.items() if source in sources]
     return CardContent(
-        name=name,
+        name=found.folder.resolve().name,
         pairs=pairs,
         figures=summary(found),
         rejected_later=rejections_by_list(found.folder, found.ids),

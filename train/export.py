@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         "--licence-checked",
         default="",
         metavar="REASON",
-        help="why the set may be given on although a licence speaks against it; stands in the card",
+        help="why the set may be given on although a licence is unknown or speaks against it, as "
+        '"my own photos"; stands in the card',
     )
     parser.add_argument(
         "--credit",

@@ -101,8 +101,16 @@ def test_second_export_is_there_already_and_another_is_refused(tmp_path: Path) -
     assert export(tmp_path / "set", tmp_path / "out", Dis5kFolders())
     assert not export(tmp_path / "set", tmp_path / "out", Dis5kFolders())
     (tmp_path / "set" / "rejected_by_hand.txt").write_text(ids[0])
-    with pytest.raises(ValueError, match="out holds something else"):
+    with pytest.raises(ValueError, match="out holds another export"):
         export(tmp_path / "set", tmp_path / "out", Dis5kFolders())
+
+
+def test_nobody_is_told_to_remove_what_is_no_export(tmp_path: Path) -> None:
+    toy_set(tmp_path / "set")
+    (tmp_path / "photos" / "im").mkdir(parents=True)
+    with pytest.raises(ValueError, match="photos holds something else: give a place") as refusal:
+        export(tmp_path / "set", tmp_path / "photos", Dis5kFolders())
+    assert "remove" not in str(refusal.value).rpartition("/")[2]
 
 
 @pytest.mark.parametrize("layout", [Dis5kFolders(), WebDatasetTars(), HuggingFaceFolder()])
@@ -126,8 +134,8 @@ def test_stopped_export_shows_nothing_and_goes_on_to_the_same_files(
     assert not left.exists()
     one, other = contents(tmp_path / "out"), contents(tmp_path / "again")
     cards = [files.pop("README.md").splitlines() for files in (one, other)]
-    differing = [a for a, b in zip(*cards, strict=True) if a != b]
-    assert differing == [b'pretty_name: "out"', b"# out"]
+    assert cards[0] == cards[1]
+    assert b"# set" in cards[0]  # named as the set, not as the place
     assert one == other
     kept = [path for path in begun if path.suffix in {".png", ".tar"}]
     assert kept
@@ -154,8 +162,10 @@ def test_what_may_not_be_given_on_is_refused_in_one_line(tmp_path: Path) -> None
 
 def test_unknown_licence_is_refused(tmp_path: Path) -> None:
     toy_set(tmp_path / "set", made=partial(licensed, licence=""))
-    with pytest.raises(ValueError, match="the licence is not known"):
+    with pytest.raises(ValueError, match="the licence is not known") as refusal:
         export(tmp_path / "set", tmp_path / "out", Dis5kFolders())
+    assert "--data.source.licence" in str(refusal.value)
+    assert "--licence-checked" in str(refusal.value)
 
 
 def test_licence_that_names_its_authors_wants_them_named(tmp_path: Path) -> None:
@@ -238,7 +248,7 @@ def test_card_counts_classes_rejections_and_seconds(tmp_path: Path) -> None:
     assert "3 generated pairs" in text
     assert "1 are not made yet" in text
     assert "| toy | 3 |" in text
-    assert "| blankness: # of it is blank | 1 |" in text
+    assert "| blankness: 0.5 of it is blank | 1 |" in text
     assert "| draft | 2.000 | 0.000 |" in text
     assert '"net": "none"' in text
     assert (tmp_path / "out" / "contact_sheet.png").is_file()
