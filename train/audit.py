@@ -1,6 +1,7 @@
 """``python -m train audit``: which pairs of a set repeat others or show held-out photos."""
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from datamodules.decode_mask import read_mask
 from datamodules.folder import find_pairs, find_photos
 from datamodules.photo_index import PhotoIndex
 from datamodules.problems import DatasetError, Problem, format_problems
+from datamodules.set_leaks import parents_of
 from datamodules.shard_index import reject_lists
 from datamodules.shard_pairs import image_and_coverage
 from datamodules.shards import SHARDS, ShardReader, published_shards
@@ -63,7 +65,10 @@ def main(args: list[str] | None = None) -> None:
     )
     options = parser.parse_args(args)
     try:
-        note(_summary(audit(options.folder, options.against), options.folder))
+        found = audit(options.folder, options.against)
+        note(_summary(found, options.folder))
+        for doubt in doubts(found, options.folder):
+            sys.stderr.write(f"warning: {doubt}\n")
     except USER_ERRORS as error:
         fail(str(error))
 
@@ -97,6 +102,35 @@ def audit(folder: Path, against: Sequence[Path] = ()) -> Audit:
     return Audit(lists=lists, num_photos=len(list_of))
 
 
+def doubts(found: Audit, folder: Path) -> list[str]:
+    """Return why lists may be a mistake, and how it is undone: training photos held against a set.
+
+    Args:
+        found: In the set.
+        folder: Of the set.
+
+    Raises:
+        ValueError: If the record of a shard is broken.
+    """
+    names = _names_of_parents(folder)
+    said = []
+    for name, rejected in found.lists.items():
+        hits = [each for each in rejected if each.kind is DuplicateKind.HELD_OUT]
+        own = [each for each in hits if Path(each.of).stem in names.get(each.id, ())]
+        if len(own) > len(hits) / 2:
+            what = f"{len(own):,} of {len(hits):,} show the very photos that they were made from"
+        elif hits and len(hits) == len(names):
+            what = f"all {len(hits):,} pairs of the set are on it"
+        else:
+            continue
+        place = Path(hits[0].of).parent
+        said.append(
+            f"{folder / name}: {what}. If {place} holds training photos, delete this list, which "
+            "undoes it, and give --against validation and test photos alone"
+        )
+    return said
+
+
 def held_out_list(folder: Path) -> str:
     """Return the name of the list of pairs that show a photo of a held-out folder."""
     place = folder.resolve()
@@ -121,6 +155,18 @@ def _pairs(folder: Path) -> Iterator[Pair]:
         _refuse(problems)
         for files in track(found, "Pairs"):
             yield files.id, read_image(files.image), read_mask(files.mask)
+
+
+def _names_of_parents(folder: Path) -> dict[str, set[str]]:
+    """Return the names of the photos that each pair was made from, as far as that is known."""
+    if not (folder / SHARDS).is_dir():
+        return {files.id: set() for files in find_pairs(folder, "")[0]}
+    readers = [ShardReader(folder, shard) for shard in published_shards(folder)]
+    return {
+        id: {parent.rpartition("/")[2] for parent in parents_of(pair)}
+        for reader in readers
+        for id, pair in zip(reader.ids, reader.pairs, strict=True)
+    }
 
 
 def _refuse(problems: Sequence[Problem]) -> None:

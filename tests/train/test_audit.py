@@ -44,6 +44,41 @@ def test_list_of_a_folder_names_leaks_and_repeats(
     assert "1 held-out photos compared" in told
 
 
+def test_photos_that_the_set_was_made_from_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = {f"p{k}": patchwork(k) for k in range(3)}
+    made = iter(photos.items())
+
+    def of_photo(sample: Sample) -> Sample:
+        name, image = next(made)
+        return replace(
+            sample,
+            image=torch.from_numpy(image[:, :, ::-1].transpose(2, 0, 1).copy()),
+            mask=torch.full(image.shape[:2], 255, dtype=torch.uint8),
+            provenance=replace(sample.provenance, parents=(f"DIS-TR/{name}",)),
+        )
+
+    toy_set(tmp_path / "set", 4, made=of_photo)
+    train = write(tmp_path / "DIS-TR", photos)
+    main([str(tmp_path / "set"), "--against", str(train)])
+    told = capsys.readouterr().err
+    assert "3 of 3 show the very photos that they were made from" in told
+    undone = tmp_path / "set" / held_out_list(train)
+    assert f"warning: {undone}" in told
+    undone.unlink()
+    assert not rejected_later(tmp_path / "set")
+
+
+def test_few_hits_in_other_photos_are_no_reason_to_warn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = write(tmp_path / "set", {"a": patchwork(0), "b": patchwork(1)})
+    test = write(tmp_path / "DIS-TE1", {"t": patchwork(1)})
+    main([str(made), "--against", str(test)])
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_audit_keeps_what_earlier_ones_found_in_other_folders(tmp_path: Path) -> None:
     made = write(tmp_path / "set", {name: patchwork(k) for k, name in enumerate("abc")})
     validation = write(tmp_path / "DIS-VD", {"v": patchwork(0)})
