@@ -53,9 +53,16 @@ class GenerationProgress:
             sys.stderr.write(f"generation: {self._line(done)}\n")
 
     def close(self) -> None:
-        """Take the bar down."""
+        """Show what stands, whoever made it, and take the bar down."""
+        done = self._published()
+        line = self._line(done)
+        if done < self._total:  # other processes are at work, or this one was stopped
+            line += ", when this process ended"
         if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, description=line)
             self._bar.stop()
+        elif self._last > self._start:  # else nothing was shown yet
+            sys.stderr.write(f"generation: {line}\n")
 
     def _published(self) -> int:
         return sum(self._sizes.get(name, 0) for name in published_shards(self.folder))

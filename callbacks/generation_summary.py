@@ -59,8 +59,8 @@ def _finish(found: SetRecords) -> str:
 def summary(found: SetRecords) -> dict[str, Json]:
     """Return the counts of a set, its reasons of rejection, licences and seconds.
 
-    Reasons that differ in their numbers alone are counted together. Seconds are those of all
-    stages, of rejected pairs too, over the pairs that were accepted.
+    Reasons that differ in their numbers alone are counted together, under the first. Seconds are
+    those of all stages, of rejected pairs too, over the pairs that were accepted.
     """
     records = [shard.done for shard in found.shards.values()]
     num_pairs = _total(records, "num_pairs")
@@ -97,11 +97,19 @@ def _pairs(records: Sequence[dict[str, Json]], name: str) -> list[dict[str, Json
 
 
 def _reasons(records: Sequence[dict[str, Json]]) -> Json:
-    reasons = Counter(
-        f"{each['filter']}: {_NUMBER.sub('#', str(each['reason']))}"
-        for each in _pairs(records, "rejected")
+    alike: dict[tuple[str, str], Counter[str]] = {}
+    for each in _pairs(records, "rejected"):
+        judge, reason = str(each["filter"]), str(each["reason"])
+        alike.setdefault((judge, _NUMBER.sub("#", reason)), Counter())[reason] += 1
+    counts = Counter(
+        {
+            f"{judge}{', such as' if len(reasons) > 1 else ''}: {next(iter(reasons))}": (
+                reasons.total()
+            )
+            for (judge, _), reasons in alike.items()
+        }
     )
-    return dict(reasons.most_common())
+    return dict(counts.most_common())
 
 
 def _licences(records: Sequence[dict[str, Json]]) -> Json:

@@ -135,15 +135,20 @@ def _stages(figures: Mapping[str, Json]) -> list[_Stage]:
 
 
 def _rate(found: SetRecords) -> float | None:
-    """Return pairs/s from the first to the last published shard; None for less than a second.
+    """Return pairs/s from the run's beginning to its last shard; None for less than a second.
 
-    Pauses of a stopped run count: what stands on disk does not tell them from work.
+    Pauses of a stopped run count: what stands on disk does not tell them from work. Of records
+    that do not say when their process began, the first shard is the beginning.
     """
-    done = [shard.done for shard in found.shards.values()]
-    times = sorted(
-        (datetime.fromisoformat(str(each["published"])), int(str(each["num_pairs"])))
-        for each in done
-        if "published" in each
-    )
-    seconds = (times[-1][0] - times[0][0]).total_seconds() if times else 0.0
-    return sum(number for _, number in times[1:]) / seconds if seconds >= 1 else None
+    done = [shard.done for shard in found.shards.values() if "published" in shard.done]
+    if not done:
+        return None
+    ends = sorted((_time(each, "published"), int(str(each["num_pairs"]))) for each in done)
+    begun = [_time(each, "begun") for each in done if "begun" in each]
+    start, counted = (ends[0][0], ends[1:]) if len(begun) < len(done) else (min(begun), ends)
+    seconds = (ends[-1][0] - start).total_seconds()
+    return sum(number for _, number in counted) / seconds if seconds >= 1 else None
+
+
+def _time(done: Mapping[str, Json], field: str) -> datetime:
+    return datetime.fromisoformat(str(done[field]))

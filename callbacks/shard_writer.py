@@ -39,6 +39,7 @@ class ShardWriter(Callback):
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note what the run is made with."""
         self._facts = {
+            "begun": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": run_facts.command(),
             "commit": run_facts.commit(),
             "versions": run_facts.versions(),

@@ -58,7 +58,7 @@ def test_page_knows_all_pairs_and_tells_the_cost(tmp_path: Path) -> None:
     assert found["byHand"] == [ids[0]]
     assert found["fixed"] == {ids[1]: "rejected_duplicates: repeats a pair"}
     assert "80.0 %" in page
-    assert "blankness: # of it is blank" in page
+    assert "blankness: 0.5 of it is blank" in page
     assert "rejected_duplicates: repeats a pair" in page
     # three shards of 3.5 s for four pairs, and what encoding took
     assert re.search(r"<dd>2\.6\d s", page)
@@ -104,6 +104,31 @@ def test_several_processes_may_write_the_page_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(max_workers=3) as pool:
         list(pool.map(write, [tmp_path] * 3))
     assert len(list(sheets.iterdir())) == 3
+
+
+def test_reasons_that_differ_in_numbers_are_counted_under_the_first(tmp_path: Path) -> None:
+    toy_set(tmp_path, last=1)
+    (done,) = tmp_path.rglob(DONE)
+    record = json.loads(done.read_text())
+    record["rejected"] = [
+        {"id": "a", "filter": "topology", "reason": "2 holes more, 1 allowed"},
+        {"id": "b", "filter": "topology", "reason": "4 holes more, 1 allowed"},
+        {"id": "c", "filter": "topology", "reason": "it is empty"},
+    ]
+    done.write_text(json.dumps(record))
+    assert summary(read_set(tmp_path))["rejections"] == {
+        "topology, such as: 2 holes more, 1 allowed": 2,
+        "topology: it is empty": 1,
+    }
+
+
+def test_rate_of_one_shard_counts_from_the_beginning_of_its_process(tmp_path: Path) -> None:
+    toy_set(tmp_path, last=1)
+    (done,) = tmp_path.rglob(DONE)
+    record = json.loads(done.read_text())
+    record |= {"begun": "2026-01-01T00:00:00+00:00", "published": "2026-01-01T00:00:04+00:00"}
+    done.write_text(json.dumps(record))
+    assert "<dt>Rate</dt><dd>0.25<" in write(tmp_path).read_text()
 
 
 def test_records_are_read_once(tmp_path: Path) -> None:
