@@ -45,6 +45,10 @@ class HeldOut:
         }
         return sorted(found)
 
+    def told(self, sources: Sequence[str]) -> str:
+        """Return in words where some of the photos are, one after the other."""
+        return " and from ".join(f"{id}, which is in {self.splits[id]}" for id in sources)
+
 
 def held_out_of(files: Mapping[str, Sequence[PairFiles]]) -> HeldOut:
     """Return the photos of evaluation splits.

@@ -77,8 +77,10 @@ def find_ready(
     names = {pair.id: pair for pair in found}
     checked = check_pairs({**held_out, str(root): found}, memory=memory, progress=progress)
     problems += [problem for problem in checked if problem.id in names]
-    problems += _made_of_held_out(found, _parents(root / TOLD), held_out_of(held_out))
     left_out = {problem.id for problem in problems}
+    others = [pair for pair in found if pair.id not in left_out]  # each is told of once
+    problems += _made_of_held_out(others, _parents(root / TOLD), held_out_of(held_out))
+    left_out |= {problem.id for problem in problems}
     left_out |= {f"{root.name}/{name}" for name in rejected_later(root)}
     return [pair for pair in found if pair.id not in left_out], problems
 
@@ -91,11 +93,11 @@ def _made_of_held_out(
             kind=ProblemKind.SAME_PHOTO,
             id=pair.id,
             path=pair.image,
-            message=f"it was made from {source}, which is in {held_out.splits[source]}",
+            message=f"it was made from {held_out.told(sources)}",
             cure="remove it: only training pairs may be edited",
         )
         for pair in found
-        for source in held_out.sources(pair.image.stem, parents.get(pair.image.stem, []))
+        if (sources := held_out.sources(pair.image.stem, parents.get(pair.image.stem, [])))
     ]
 
 

@@ -31,12 +31,13 @@ def made_of_held_out(root: Path, shards: Sequence[str], held_out: HeldOut) -> di
     for shard in shards:
         reader = ShardReader(root, shard)
         for id, pair in zip(reader.ids, reader.pairs, strict=True):
-            for source in held_out.sources(id, parents_of(pair)):
+            sources = held_out.sources(id, parents_of(pair))
+            if sources:
                 found[id] = Problem(
                     kind=ProblemKind.SAME_PHOTO,
                     id=id,
                     path=root / SHARDS / shard,
-                    message=f"{id} was made from {source}, which is in {held_out.splits[source]}",
+                    message=f"{id} was made from {held_out.told(sources)}",
                     cure="make the set anew: only training pairs may be edited",
                 )
     return found

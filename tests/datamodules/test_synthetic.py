@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import SingleDeviceStrategy
 
-from datamodules.dis5k import DIS5K, Splits
+from datamodules.dis5k import DIS5K, Splits, divide
 from datamodules.folder import find_pairs
 from datamodules.generation_plan import Plan, write_plan
 from datamodules.generation_result import FinishedShard
@@ -95,6 +96,22 @@ def test_pair_made_of_a_validation_photo_is_refused_or_left_out(
         mixed(tiny_set, made)
     data = mixed(tiny_set, made, on_error="skip")
     assert set(next(iter(data.train_dataloader())).id) == {"b~2"}
+
+
+def test_pair_made_under_another_division_is_told_of_once_and_why_its_photo_is_held_out(
+    tiny_set: Path, tmp_path: Path
+) -> None:
+    for part in ("im", "gt"):
+        copytree(tiny_set / "DIS-TR" / part, tmp_path / "photos" / part)
+    _, _, test = divide(find_pairs(tmp_path / "photos", "")[0], Splits().held_out)
+    made = write(tmp_path / "made", f"{test[0].id}~1", "b~2")
+    with pytest.raises(DatasetError) as refusal:
+        mixed(tmp_path / "photos", made)
+    lines = [line for line in str(refusal.value).splitlines() if f"{test[0].id}~1" in line]
+    why = "which is in the test, held out by the hash of its name"
+    assert [line.partition(": ")[2] for line in lines] == [
+        f"{test[0].id}~1 was made from {test[0].id}, {why}"
+    ]
 
 
 def write_copies(folder: Path, tiny_set: Path, *names: str) -> Path:
