@@ -38,6 +38,7 @@ def one_line(message: str, arguments: Sequence[str] = (), known: Sequence[str] =
         r"Subcommand '\w+' does not accept option '([^']+)'", r"key '\1' is not known", text
     )
     text = re.sub(r'expected "subcommand" to be one of \{(.*?)\}.*', _commands, text)
+    text = re.sub(r"argument subcommand: invalid choice: (.*) \(choose from (.*)\)", _wrong, text)
     place, meant = _place(text, arguments), _meant(text, known)
     text = _with_path(text, arguments).replace(' in "<unicode string>"', "")
     return text.strip() + place + meant
@@ -75,6 +76,11 @@ def _shortest_reason(lines: list[str]) -> list[str]:
 def _commands(found: re.Match[str]) -> str:
     names = [*found[1].split(","), *WITHOUT_TRAINER]
     return f"give a command first: {', '.join(names)}"
+
+
+def _wrong(found: re.Match[str]) -> str:
+    names = [*found[2].replace("'", "").split(", "), *WITHOUT_TRAINER]
+    return f"{found[1]} is no command: give {', '.join(names[:-1])} or {names[-1]}"
 
 
 def _meant(text: str, known: Sequence[str]) -> str:

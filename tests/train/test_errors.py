@@ -64,6 +64,12 @@ def test_missing_command_lists_all_commands() -> None:
     assert line == "give a command first: fit, predict, verify, audit, export, page"
 
 
+@pytest.mark.parametrize("choices", ["'fit', 'predict'", "fit, predict"])  # Python 3.11, 3.12
+def test_unknown_command_lists_all_commands(choices: str) -> None:
+    line = one_line(f"argument subcommand: invalid choice: 'verfy' (choose from {choices})")
+    assert line == "'verfy' is no command: give fit, predict, verify, audit, export or page"
+
+
 def test_other_messages_become_one_line() -> None:
     assert one_line("a\n  b\n") == "a b"
 
