@@ -90,6 +90,8 @@ def start(launcher: Launcher, folder: Path, pairs: int) -> list[subprocess.Popen
     """Start all agents of a run, each the leader of a process group."""
     log = folder.with_suffix(".log").open("ab")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # a restarted group must not meet the addresses of the one before (pytorch/pytorch#135712)
+    environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     return [
         subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         for command in commands(launcher, folder, pairs)

@@ -1,5 +1,6 @@
 """The trained network as a file that others load."""
 
+import json
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -32,7 +33,8 @@ class WeightsWriter(Callback):
         tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
         # not save_file: its own error says nothing of a full disk
         content = save(tensors, metadata={"format": "pt", **_size_of(trainer)})
-        write_atomically(Path(trainer.default_root_dir) / "weights.safetensors", content)
+        path = Path(trainer.default_root_dir) / "weights.safetensors"
+        write_atomically(path, _with_sorted_metadata(content))
 
 
 def _size_of(trainer: Trainer) -> dict[str, str]:
@@ -41,3 +43,16 @@ def _size_of(trainer: Trainer) -> dict[str, str]:
         return {}
     # `networks.weights.trained_size` reads it
     return {"trained_size": "x".join(map(str, data.size))}
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """Return a safetensors file whose bytes follow from what it holds.
+
+    The library writes the metadata in an order that differs from call to call.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text + content[end:]

@@ -53,10 +53,13 @@ def toys(folder: Path, *flags: str, number: int = 12) -> list[str]:
 
 
 def start(command: Sequence[str]) -> subprocess.Popen[str]:
+    # A group that torchrun restarts must not meet the addresses of the one before it, which a
+    # store shared by both still holds (pytorch/pytorch#135712).
+    environment = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
