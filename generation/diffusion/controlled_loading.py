@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -13,15 +12,13 @@ from generation.diffusion.controlled_unet import ControlledUNet
 from generation.diffusion.controls import Control
 from generation.diffusion.loading import (
     ModelNotFound,
+    Pipeline,
     load_network,
     load_pipeline,
     network_class,
     network_files,
     pipeline_files,
 )
-
-if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +66,7 @@ def load_controlled(
     raise ValueError(f"base {model!r} is a {kind}: give one of SD 1.x, SD 2.x, SDXL or SD3")
 
 
-def _merge(pipeline: "DiffusionPipeline", adapter: Adapter) -> None:
+def _merge(pipeline: Pipeline, adapter: Adapter) -> None:
     try:
         pipeline.load_lora_weights(adapter.model, weight_name=adapter.file)
     except OSError as error:
@@ -82,7 +79,7 @@ def _merge(pipeline: "DiffusionPipeline", adapter: Adapter) -> None:
 
 
 def _with_unet(
-    pipeline: "DiffusionPipeline", controls: Sequence[Control], names: list[str]
+    pipeline: Pipeline, controls: Sequence[Control], names: list[str]
 ) -> ControlledModel:
     branches: list[nn.Module] = []
     weights: list[list[float]] = []
@@ -114,7 +111,7 @@ def _groups(controls: Sequence[Control]) -> list[list[Control]]:
     return groups
 
 
-def _branch(pipeline: "DiffusionPipeline", group: Sequence[Control]) -> tuple[nn.Module, str]:
+def _branch(pipeline: Pipeline, group: Sequence[Control]) -> tuple[nn.Module, str]:
     from diffusers import ControlNetModel, ControlNetUnionModel
 
     model, modes = group[0].model, [control.mode for control in group if control.mode is not None]
@@ -136,9 +133,7 @@ def _branch(pipeline: "DiffusionPipeline", group: Sequence[Control]) -> tuple[nn
     return unet_denoiser.UnionControl(union, modes), files.name
 
 
-def _with_sd3(
-    pipeline: "DiffusionPipeline", controls: Sequence[Control], names: list[str]
-) -> ControlledModel:
+def _with_sd3(pipeline: Pipeline, controls: Sequence[Control], names: list[str]) -> ControlledModel:
     from diffusers import SD3ControlNetModel
 
     nets = []

@@ -7,15 +7,12 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from generation.diffusion.denoise import Conditions, Text
-
-if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline
+from generation.diffusion.loading import Network, Pipeline
 
 # texts of the run's classes; an embedding has up to some megabytes
 _REMEMBERED = 64
@@ -35,8 +32,8 @@ class ControlledModel(nn.Module, ABC):
 
     def __init__(
         self,
-        pipeline: "DiffusionPipeline",
-        denoiser: nn.Module,
+        pipeline: Pipeline,
+        denoiser: Network,
         *,
         weights: Sequence[Sequence[float]],
         multiple: int,
@@ -121,7 +118,7 @@ class ControlledModel(nn.Module, ABC):
             images: ``(B, 3, H, W)`` float in [-1, 1].
         """
         with self._autoencoder() as vae:
-            found = [vae.encode(each.to(vae.dtype)).latent_dist.mode() for each in images.split(1)]
+            found = [vae.encode(each.to(vae.dtype)).latent_dist.mode() for each in images[:, None]]
         return (torch.cat(found).float() - self._shift) * self._scale
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -131,7 +128,7 @@ class ControlledModel(nn.Module, ABC):
         """
         with self._autoencoder() as vae:
             unscaled = (latents / self._scale + self._shift).to(vae.dtype)
-            found = [vae.decode(each).sample.float() for each in unscaled.split(1)]
+            found = [vae.decode(each).sample.float() for each in unscaled[:, None]]
         return (torch.cat(found) / 2 + 0.5).clamp(0, 1)
 
     def _told(
@@ -160,16 +157,16 @@ class ControlledModel(nn.Module, ABC):
         return next(self.denoiser.parameters()).dtype
 
     @contextmanager
-    def _autoencoder(self) -> Iterator[nn.Module]:
+    def _autoencoder(self) -> Iterator[Network]:
         """Yield the autoencoder; in float32 where it would overflow in float16, as SDXL's does."""
-        vae: nn.Module = self.pipeline.vae
-        if self.pipeline.vae.config.get("force_upcast") and self._precision() == torch.float16:
+        vae = self.pipeline.vae
+        if vae.config.get("force_upcast") and self._precision() == torch.float16:
             with torch.autocast(self.device.type, enabled=False):
                 yield vae.float()
         else:
             yield vae
 
 
-def shrink_of(pipeline: "DiffusionPipeline") -> int:
+def shrink_of(pipeline: Pipeline) -> int:
     """Return how many pixels lie along a side of one latent."""
     return 2 ** (len(pipeline.vae.config.get("block_out_channels", (0,))) - 1)

@@ -1,6 +1,6 @@
 """What a ControlNet is shown of a mask."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -13,7 +13,7 @@ from torch import Tensor
 class Condition(Protocol):
     """Makes the picture that a ControlNet is shown."""
 
-    def __call__(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
+    def picture(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the control picture of a mask.
 
         Args:
@@ -33,7 +33,7 @@ class MaskCondition:
     and none of white: it goes by the shapes.
     """
 
-    def __call__(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
+    def picture(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the mask, see `Condition`."""
         return _resized(mask, size).expand(3, *size) / 255
 
@@ -61,7 +61,7 @@ class CannyCondition:
         self.low = low
         self.high = high
 
-    def __call__(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
+    def picture(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the edges, see `Condition`."""
         grey = _resized(mask, size).round().to(torch.uint8).numpy()
         edges = np.asarray(cv2.Canny(grey, self.low, self.high), np.float32)
@@ -77,7 +77,7 @@ class Control:
 
     model: str
     """Hub id or local folder. Several conditions may name one ControlNetUnion."""
-    condition: Condition = field(default_factory=MaskCondition)
+    condition: Condition
     """What it is shown."""
     weight: float = 1.0
     """Factor of what it adds to the base."""

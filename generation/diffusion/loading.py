@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 from datamodules.content_hash import content_hashes
 
-if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline, ModelMixin
+Pipeline: TypeAlias = Any
+"""A ``DiffusionPipeline``: diffusers gives it its parts and their types at run time."""
+Network: TypeAlias = Any
+"""A ``ModelMixin`` of diffusers, whose ``config`` and parts are known at run time alone."""
 
 _WEIGHTS = (".safetensors", ".bin")
 _JUDGES = ("safety_checker", "feature_extractor", "image_encoder")
@@ -77,7 +79,7 @@ def network_files(model: str, *, revision: str = "main") -> ModelFiles:
     return ModelFiles(found, _name(model, found))
 
 
-def load_pipeline(files: ModelFiles) -> "DiffusionPipeline":
+def load_pipeline(files: ModelFiles) -> Pipeline:
     """Return a pipeline of diffusers in float32 on the CPU, in evaluation mode.
 
     A safety checker is left out: it blackens pictures, and what is painted here is judged by
@@ -97,7 +99,8 @@ def load_pipeline(files: ModelFiles) -> "DiffusionPipeline":
     if "requires_safety_checker" in index:
         left_out["requires_safety_checker"] = False
     try:
-        return DiffusionPipeline.from_pretrained(files.folder, local_files_only=True, **left_out)
+        kind: Pipeline = DiffusionPipeline
+        return kind.from_pretrained(files.folder, local_files_only=True, **left_out)
     except OSError as error:
         raise ModelNotFound(f"{files.folder} is no whole pipeline: {_line(error)}") from error
 
@@ -108,7 +111,7 @@ def network_class(files: ModelFiles) -> str:
     return str(config.get("_class_name", "?"))
 
 
-def load_network(files: ModelFiles, kind: type["ModelMixin"]) -> "ModelMixin":
+def load_network(files: ModelFiles, kind: type[Network]) -> Network:
     """Return a network in float32 on the CPU, in evaluation mode.
 
     Raises:

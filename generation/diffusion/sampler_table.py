@@ -15,15 +15,15 @@ Letters: N steps, K times that a step looks at, 1 for all but the multistep sche
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 import torch
 from torch import Generator, Tensor
 
 from datamodules.seeds import generator_for
 
-if TYPE_CHECKING:
-    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+Scheduler: TypeAlias = Any
+"""A ``SchedulerMixin`` of diffusers, whose settings are known at run time alone."""
 
 # no step of the schedulers named above looks at more times
 _LONGEST = 5
@@ -51,9 +51,7 @@ class SamplerTable:
     """Weights of picture and noise in the first latent. Of pure noise the first is 0."""
 
 
-def sampler_table(
-    scheduler: "SchedulerMixin", *, steps: int, strength: float = 1.0
-) -> SamplerTable:
+def sampler_table(scheduler: Scheduler, *, steps: int, strength: float = 1.0) -> SamplerTable:
     """Return the table of a scheduler.
 
     Args:
@@ -66,6 +64,11 @@ def sampler_table(
         ValueError: If the scheduler is not linear (a clipped or thresholded prediction), looks
             further back than four steps, or is given too few steps for the strength.
     """
+    if scheduler.config.get("clip_sample") or scheduler.config.get("thresholding"):
+        raise ValueError(
+            f"{type(scheduler).__name__} clips what it predicts, which models of latents do not "
+            "want: give it the options clip_sample: false and thresholding: false"
+        )
     scheduler = deepcopy(scheduler)
     scheduler.set_timesteps(steps)
     first = (steps - min(int(steps * strength), steps)) * scheduler.order
@@ -81,7 +84,7 @@ def sampler_table(
     return _probed(scheduler, times, start)
 
 
-def _started(scheduler: "SchedulerMixin", time: Tensor) -> tuple[float, float]:
+def _started(scheduler: Scheduler, time: Tensor) -> tuple[float, float]:
     """Return the weights of picture and noise where img2img begins."""
     one, zero = torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
     if hasattr(scheduler, "scale_noise"):  # flow matching
@@ -91,7 +94,7 @@ def _started(scheduler: "SchedulerMixin", time: Tensor) -> tuple[float, float]:
     return float(scheduler.add_noise(one, zero, time)), float(scheduler.add_noise(zero, one, time))
 
 
-def _probed(scheduler: "SchedulerMixin", times: Tensor, start: tuple[float, float]) -> SamplerTable:
+def _probed(scheduler: Scheduler, times: Tensor, start: tuple[float, float]) -> SamplerTable:
     """Run the scheduler on unit vectors: entry 0 is x[0], then come all e[i], all z[i], and 0."""
     count = len(times)
     basis = torch.eye(2 * count + 2, dtype=torch.float64)
@@ -129,14 +132,14 @@ class _Row:
     draws: bool
 
 
-def _scale(scheduler: "SchedulerMixin", time: Tensor) -> float:
+def _scale(scheduler: Scheduler, time: Tensor) -> float:
     if not hasattr(scheduler, "scale_model_input"):  # flow matching
         return 1.0
     return float(scheduler.scale_model_input(torch.ones(1, 1, 1, 1), time))
 
 
 def _stepped(
-    scheduler: "SchedulerMixin", time: Tensor, output: Tensor, latent: Tensor, generator: Generator
+    scheduler: Scheduler, time: Tensor, output: Tensor, latent: Tensor, generator: Generator
 ) -> tuple[Tensor, float, bool]:
     """Return the next latent without its noise, the weight of the noise, and whether it is drawn.
 
@@ -158,7 +161,7 @@ def _stepped(
     return stepped - weight * drawn, weight, True
 
 
-def _fitted(new: Tensor, known: list[Tensor], scheduler: "SchedulerMixin") -> list[float]:
+def _fitted(new: Tensor, known: list[Tensor], scheduler: Scheduler) -> list[float]:
     """Return the weights of the fewest latents and outputs that make up the new latent."""
     limit = _TOLERANCE * max(1.0, float(new.abs().max()))
     for reach in range(2, 2 * _LONGEST + 1, 2):
@@ -169,5 +172,5 @@ def _fitted(new: Tensor, known: list[Tensor], scheduler: "SchedulerMixin") -> li
             return weights.tolist()
     raise ValueError(
         f"{type(scheduler).__name__} is not linear in the last {_LONGEST} latents and outputs: "
-        "switch off clip_sample and thresholding in its options, or take DDIMScheduler"
+        "take another, such as DDIMScheduler"
     )

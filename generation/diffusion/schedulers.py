@@ -1,15 +1,13 @@
 """Schedulers of diffusers by name, with the noise levels that a base was trained with."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+from generation.diffusion.sampler_table import Scheduler
 
 
 def scheduler_like(
-    base: "SchedulerMixin", name: str, options: Mapping[str, bool | int | float | str]
-) -> "SchedulerMixin":
+    base: Scheduler, name: str, options: Mapping[str, bool | int | float | str]
+) -> Scheduler:
     """Return a scheduler with the settings of another.
 
     Args:
@@ -23,11 +21,12 @@ def scheduler_like(
     import diffusers
     from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
-    kind = type(base) if not name else getattr(diffusers, name.rpartition(".")[2], None)
-    if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
+    found = getattr(diffusers, name.rpartition(".")[2], None) if name else type(base)
+    if not (isinstance(found, type) and issubclass(found, SchedulerMixin)):
         raise ValueError(
             f"diffusers has no scheduler {name!r}: give the name of a class, such as DDIMScheduler"
         )
+    kind: Scheduler = found
     known = set(kind.from_config(base.config).config)
     unknown = sorted(set(options) - known)
     if unknown:

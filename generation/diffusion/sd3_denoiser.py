@@ -1,15 +1,12 @@
 """Stable Diffusion 3 and 3.5, a transformer over patches of the latent, with ControlNets."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from generation.diffusion.denoise import Conditions
-
-if TYPE_CHECKING:
-    from diffusers import SD3ControlNetModel, SD3Transformer2DModel
+from generation.diffusion.loading import Network
 
 _ALIKE = ("in_channels", "joint_attention_dim", "pooled_projection_dim", "caption_projection_dim")
 
@@ -25,9 +22,7 @@ class Sd3Denoiser(nn.Module):
         nets: The ControlNets; changed: they expect embedded pictures from now on.
     """
 
-    def __init__(
-        self, transformer: "SD3Transformer2DModel", nets: Sequence["SD3ControlNetModel"] = ()
-    ) -> None:
+    def __init__(self, transformer: Network, nets: Sequence[Network] = ()) -> None:
         super().__init__()
         self.transformer = transformer
         self.embeddings = nn.ModuleList(net.pos_embed_input for net in nets)
@@ -44,8 +39,8 @@ class Sd3Denoiser(nn.Module):
             latents: One for each ControlNet, ``(B, C, h, w)``.
         """
         return tuple(
-            (embedding(latent.to(net.dtype)),)
-            for embedding, net, latent in zip(self.embeddings, self.nets, latents, strict=True)
+            (embedding(latent.to(self.transformer.dtype)),)
+            for embedding, latent in zip(self.embeddings, latents, strict=True)
         )
 
     def forward(self, latent: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
@@ -81,7 +76,7 @@ class Sd3Denoiser(nn.Module):
         )[0]
 
 
-def check_fit(transformer: "SD3Transformer2DModel", net: "SD3ControlNetModel", name: str) -> None:
+def check_fit(transformer: Network, net: Network, name: str) -> None:
     """Check that a ControlNet was made for a base.
 
     Raises:

@@ -1,15 +1,13 @@
 """Stable Diffusion 1.x, 2.x and XL with ControlNets, one per condition or a ControlNetUnion."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from generation.diffusion.denoise import Conditions, Text
-
-if TYPE_CHECKING:
-    from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
+from generation.diffusion.loading import Network
 
 _ALIKE = ("cross_attention_dim", "block_out_channels", "layers_per_block", "addition_embed_type")
 
@@ -47,7 +45,7 @@ class SingleControl(nn.Module):
         net: Changed: it expects embedded pictures from now on.
     """
 
-    def __init__(self, net: "ControlNetModel") -> None:
+    def __init__(self, net: Network) -> None:
         super().__init__()
         self.embedding = net.controlnet_cond_embedding
         net.controlnet_cond_embedding = nn.Identity()
@@ -83,7 +81,7 @@ class UnionControl(nn.Module):
 
     control_type: Tensor
 
-    def __init__(self, net: "ControlNetUnionModel", modes: Sequence[int]) -> None:
+    def __init__(self, net: Network, modes: Sequence[int]) -> None:
         super().__init__()
         self.embedding = net.controlnet_cond_embedding
         net.controlnet_cond_embedding = nn.Identity()
@@ -122,7 +120,7 @@ class UNetDenoiser(nn.Module):
         branches: The ControlNets, each a `ControlBranch`.
     """
 
-    def __init__(self, unet: "UNet2DConditionModel", branches: Sequence[nn.Module] = ()) -> None:
+    def __init__(self, unet: Network, branches: Sequence[nn.Module] = ()) -> None:
         super().__init__()
         self.unet = unet
         self.branches = nn.ModuleList(branches)
@@ -150,9 +148,7 @@ class UNetDenoiser(nn.Module):
         )[0]
 
 
-def check_fit(
-    unet: "UNet2DConditionModel", net: "ControlNetModel | ControlNetUnionModel", name: str
-) -> None:
+def check_fit(unet: Network, net: Network, name: str) -> None:
     """Check that a ControlNet was made for a base.
 
     Raises:

@@ -34,7 +34,7 @@ PUBLISHED_CONTROLS = (
     Control(model="lllyasviel/sd-controlnet-canny", condition=CannyCondition()),
     Control(model="lllyasviel/sd-controlnet-seg", condition=MaskCondition()),
 )
-"""MaskFactory's, for Stable Diffusion 1.x."""
+"""MaskFactory's, for Stable Diffusion 1.x; configurations spell them out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ class ControlNetPainter(nn.Module):
         self,
         *,
         model: str = "stable-diffusion-v1-5/stable-diffusion-v1-5",
-        controls: Sequence[Control] = PUBLISHED_CONTROLS,
+        controls: Sequence[Control],
         prompts: Prompts | None,
         negative_prompt: str = NEGATIVE_PROMPT,
         size: int = 512,
@@ -144,7 +144,7 @@ class ControlNetPainter(nn.Module):
             self._step = torch.compile(denoising_step, fullgraph=True, dynamic=False)
 
     @torch.no_grad()
-    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample]:
+    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample]:
         """Return the pairs with painted images, see `BatchPainter`.
 
         Raises:
@@ -199,7 +199,9 @@ class ControlNetPainter(nn.Module):
         """Return the control pictures of each condition, ``(B, 3, *size)`` in [0, 1]."""
         device = self.net.device
         return [
-            torch.stack([control.condition(job.draft.mask, size) for job in jobs]).to(device)
+            torch.stack([control.condition.picture(job.draft.mask, size) for job in jobs]).to(
+                device
+            )
             for control in self.controls
         ]
 
