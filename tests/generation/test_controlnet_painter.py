@@ -8,6 +8,7 @@ import diffusers
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
 
 from datamodules.sample import MaskKind, Provenance, Sample
 from generation.diffusion.controlled_loading import Adapter
@@ -301,7 +302,7 @@ def test_step_compiles_as_one_graph_for_all_steps_and_weights(models: Path) -> N
     from generation.diffusion.denoise import denoising_step
 
     torch._dynamo.reset()
-    counter = torch._dynamo.testing.CompileCounter()
+    counter = CompileCounter()
     net = painter(models, "sd15")
     net._step = torch.compile(denoising_step, fullgraph=True, dynamic=False, backend=counter)
     eager = painted(painter(models, "sd15"), draft())[0]
