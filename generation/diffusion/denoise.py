@@ -37,6 +37,8 @@ class Conditions(NamedTuple):
     """For each ControlNet ``(conditions,)``."""
     guidance: Tensor | None = None
     """``()`` scale of classifier-free guidance (Ho and Salimans 2022). None: there is none."""
+    added: tuple[Tensor, ...] | None = None
+    """What the ControlNets add to the base, from a step before. None: they are asked."""
 
 
 class Row(NamedTuple):
@@ -62,6 +64,16 @@ class Denoiser(Protocol):
 
         Returns:
             ``(G B, C, h, w)``.
+        """
+        ...
+
+    def added(self, latent: Tensor, time: Tensor, conditions: Conditions) -> tuple[Tensor, ...]:
+        """Return what the ControlNets add to the base, see `Conditions`; none without any.
+
+        Args:
+            latent: ``(G B, C, h, w)`` in the sampler's scale.
+            time: ``()``.
+            conditions: Of each picture.
         """
         ...
 
@@ -93,16 +105,21 @@ def denoising_step(
     Returns:
         The next latent and the guided output, ``(B, C, h, w)`` float32 each.
     """
-    seen = latents[0] * row.scale
-    if conditions.guidance is None:
-        output = net(seen, row.time, conditions).float()
-    else:
-        without, told = net(torch.cat([seen, seen]), row.time, conditions).float().chunk(2)
+    output = net(_seen(latents, row, conditions), row.time, conditions).float()
+    if conditions.guidance is not None:
+        without, told = output.chunk(2)
         output = without + conditions.guidance * (told - without)
     past = torch.cat([output[None], outputs])
     weights = (len(row.states), 1, 1, 1, 1)
     new = (row.states.view(weights) * latents).sum(0) + (row.outputs.view(weights) * past).sum(0)
     return (new if fresh is None else new + row.noise * fresh), output
+
+
+def added_by_controls(
+    net: Denoiser, latents: Tensor, row: Row, conditions: Conditions
+) -> tuple[Tensor, ...]:
+    """Return what the ControlNets add in a step, see `denoising_step`."""
+    return net.added(_seen(latents, row, conditions), row.time, conditions)
 
 
 def denoise(
@@ -142,3 +159,9 @@ def denoise(
         latents = torch.cat([new[None], latents[:-1]])
         outputs = torch.cat([output[None], outputs])[: reach - 1]
     return latents[0]
+
+
+def _seen(latents: Tensor, row: Row, conditions: Conditions) -> Tensor:
+    """Return what the networks see, ``(G B, C, h, w)``."""
+    seen = latents[0] * row.scale
+    return seen if conditions.guidance is None else torch.cat([seen, seen])

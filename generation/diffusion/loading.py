@@ -1,10 +1,15 @@
 """Diffusion models by hub id or local folder."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from logging import LogRecord, getLogger
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import torch
 
 from datamodules.content_hash import content_hashes
 
@@ -54,12 +59,15 @@ def pipeline_files(model: str, *, revision: str = "main") -> ModelFiles:
     return ModelFiles(found, _name(model, found))
 
 
-def network_files(model: str, *, revision: str = "main") -> ModelFiles:
+def network_files(
+    model: str, *, revision: str = "main", weights: str = "diffusion_pytorch_model*.safetensors*"
+) -> ModelFiles:
     """Return the files of one network: a folder with ``config.json`` and weights.
 
     Args:
         model: Hub id (``owner/name``) or local folder.
         revision: Of the hub: a branch, tag or commit.
+        weights: Names of the files that are fetched beside those of settings; as diffusers has it.
 
     Raises:
         ModelNotFound: If it is neither here nor to be had.
@@ -69,7 +77,7 @@ def network_files(model: str, *, revision: str = "main") -> ModelFiles:
 
     found = _local(model, "config.json")
     if found is None:
-        wanted = ["config.json", "diffusion_pytorch_model*.safetensors*"]
+        wanted = ["*.json", "*.txt", weights]
         try:
             found = Path(snapshot_download(model, revision=revision, allow_patterns=wanted))
         except (OSError, HFValidationError) as error:
@@ -79,8 +87,8 @@ def network_files(model: str, *, revision: str = "main") -> ModelFiles:
     return ModelFiles(found, _name(model, found))
 
 
-def load_pipeline(files: ModelFiles) -> Pipeline:
-    """Return a pipeline of diffusers in float32 on the CPU, in evaluation mode.
+def load_pipeline(files: ModelFiles, dtype: torch.dtype = torch.float32) -> Pipeline:
+    """Return a pipeline of diffusers in a dtype on the CPU, in evaluation mode.
 
     A safety checker is left out: it blackens pictures, and what is painted here is judged by
     filters that say why.
@@ -100,7 +108,10 @@ def load_pipeline(files: ModelFiles) -> Pipeline:
         left_out["requires_safety_checker"] = False
     try:
         kind: Pipeline = DiffusionPipeline
-        return kind.from_pretrained(files.folder, local_files_only=True, **left_out)
+        with _autoencoder_of_any_kind():
+            return kind.from_pretrained(
+                files.folder, local_files_only=True, dtype=dtype, **left_out
+            )
     except OSError as error:
         raise ModelNotFound(f"{files.folder} is no whole pipeline: {_line(error)}") from error
 
@@ -111,16 +122,33 @@ def network_class(files: ModelFiles) -> str:
     return str(config.get("_class_name", "?"))
 
 
-def load_network(files: ModelFiles, kind: type[Network]) -> Network:
-    """Return a network in float32 on the CPU, in evaluation mode.
+def load_network(
+    files: ModelFiles, kind: type[Network], dtype: torch.dtype = torch.float32
+) -> Network:
+    """Return a network in a dtype on the CPU, in evaluation mode.
 
     Raises:
         ModelNotFound: If files are missing from the folder.
     """
     try:
-        return kind.from_pretrained(files.folder, local_files_only=True).eval()
+        return kind.from_pretrained(files.folder, local_files_only=True, dtype=dtype).eval()
     except OSError as error:
         raise ModelNotFound(f"{files.folder} is no whole network: {_line(error)}") from error
+
+
+@contextmanager
+def _autoencoder_of_any_kind() -> Iterator[None]:
+    """Let diffusers not remark that `networks.identity_vae` is no class of its own."""
+
+    def is_kept(record: LogRecord) -> bool:
+        return not record.getMessage().startswith("Expected types for vae")
+
+    logger = getLogger("diffusers.pipelines.pipeline_utils")
+    logger.addFilter(is_kept)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_kept)
 
 
 def _local(model: str, file: str) -> Path | None:

@@ -45,10 +45,24 @@ class Sd3Denoiser(nn.Module):
 
     def forward(self, latent: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
         """Return the base's output, see `generation.diffusion.denoise.Denoiser`."""
+        added = conditions.added
+        if added is None:
+            added = self.added(latent, time, conditions)
+        return self.transformer(
+            hidden_states=latent.to(self.transformer.dtype),
+            timestep=time.expand(len(latent)),
+            encoder_hidden_states=conditions.text.tokens,
+            pooled_projections=conditions.text.pooled,
+            block_controlnet_hidden_states=list(added) or None,
+            return_dict=False,
+        )[0]
+
+    def added(self, latent: Tensor, time: Tensor, conditions: Conditions) -> tuple[Tensor, ...]:
+        """Return what is added after blocks of the transformer."""
         text, latent = conditions.text, latent.to(self.transformer.dtype)
         time = time.expand(len(latent))
+        total: tuple[Tensor, ...] = ()
         assert text.pooled is not None
-        added: list[Tensor] | None = None
         for net, unpooled, hints, weights in zip(
             self.nets, self.unpooled, conditions.hints, conditions.weights, strict=True
         ):
@@ -61,19 +75,9 @@ class Sd3Denoiser(nn.Module):
                 conditioning_scale=weights[0],
                 return_dict=False,
             )[0]
-            added = (
-                list(blocks)
-                if added is None
-                else [a + b for a, b in zip(added, blocks, strict=True)]
-            )
-        return self.transformer(
-            hidden_states=latent,
-            timestep=time,
-            encoder_hidden_states=text.tokens,
-            pooled_projections=text.pooled,
-            block_controlnet_hidden_states=added,
-            return_dict=False,
-        )[0]
+            more = tuple(blocks)
+            total = tuple(a + b for a, b in zip(total, more, strict=True)) if total else more
+        return total
 
 
 def check_fit(transformer: Network, net: Network, name: str) -> None:

@@ -127,25 +127,32 @@ class UNetDenoiser(nn.Module):
 
     def forward(self, latent: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
         """Return the base's output, see `generation.diffusion.denoise.Denoiser`."""
+        added = conditions.added
+        if added is None:
+            added = self.added(latent, time, conditions)
         text, latent = conditions.text, latent.to(self.unet.dtype)
-        down: list[Tensor] | None = None
-        middle: Tensor | None = None
-        for branch, hints, weights in zip(
-            self.branches, conditions.hints, conditions.weights, strict=True
-        ):
-            more, central = branch(latent, time, text, hints, weights)
-            down = list(more) if down is None else [a + b for a, b in zip(down, more, strict=True)]
-            middle = central if middle is None else middle + central
         return self.unet(
             latent,
             time,
             encoder_hidden_states=text.tokens,
             timestep_cond=text.guidance,
-            down_block_additional_residuals=down,
-            mid_block_additional_residual=middle,
+            down_block_additional_residuals=added[:-1] or None,
+            mid_block_additional_residual=added[-1] if added else None,
             added_cond_kwargs=_added(text),
             return_dict=False,
         )[0]
+
+    def added(self, latent: Tensor, time: Tensor, conditions: Conditions) -> tuple[Tensor, ...]:
+        """Return what is added to the U-Net's skips and, the last, to its middle."""
+        latent = latent.to(self.unet.dtype)
+        total: tuple[Tensor, ...] = ()
+        for branch, hints, weights in zip(
+            self.branches, conditions.hints, conditions.weights, strict=True
+        ):
+            down, middle = branch(latent, time, conditions.text, hints, weights)
+            more = (*down, middle)
+            total = tuple(a + b for a, b in zip(total, more, strict=True)) if total else more
+        return total
 
 
 def check_fit(unet: Network, net: Network, name: str) -> None:

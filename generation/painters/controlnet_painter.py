@@ -5,9 +5,10 @@ for its defects: each pair has noise of its own, the mask keeps its aspect, and 
 at the mask's size with its detail painted, not blurred.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +17,17 @@ from torch import Generator, Tensor, nn
 from datamodules.sample import MaskKind, Provenance, Sample
 from generation.diffusion.controlled_loading import Adapter, load_controlled
 from generation.diffusion.controls import CannyCondition, Control, MaskCondition
-from generation.diffusion.denoise import Conditions, Step, denoise, denoising_step
+from generation.diffusion.denoise import (
+    Conditions,
+    Step,
+    added_by_controls,
+    denoise,
+    denoising_step,
+)
 from generation.diffusion.noise import generators_for, noise
+from generation.diffusion.reduced_step import Added, ReducedStep
 from generation.diffusion.sampler_table import SamplerTable, sampler_table
+from generation.diffusion.sampling import Refinement, Sampling
 from generation.diffusion.schedulers import scheduler_like
 from generation.diffusion.size_buckets import bucket
 from generation.diffusion.tiles import Tile, TiledStep, tile_starts
@@ -37,47 +46,8 @@ PUBLISHED_CONTROLS = (
 """MaskFactory's, for Stable Diffusion 1.x; configurations spell them out."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """How an image is drawn from noise."""
-
-    steps: int = 80
-    """Of the sampler, 80 in MaskFactory; 4 to 8 with an adapter for few steps."""
-    guidance: float = 7.5
-    """Weight of the prompt (classifier-free guidance); 1 costs half the time and asks less."""
-    scheduler: str = ""
-    """Class of diffusers, such as ``LCMScheduler``. Empty: the one that comes with the base."""
-    options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
-    """Of the scheduler, beside those that the base has, such as ``timestep_spacing: trailing``."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.guidance < 1:
-            raise ValueError(f"steps {self.steps} and guidance {self.guidance} must be 1 or more")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refinement:
-    """A second pass in overlapping tiles over the enlarged image, for detail as fine as the mask's.
-
-    Struts that are thinner than a latent at the first pass's size are painted here.
-    """
-
-    side: int = 1536
-    """Side in pixels of a square of the largest area painted. Masks below are painted up to their
-    own size."""
-    strength: float = 0.4
-    """How much is painted anew, in (0, 1]."""
-    overlap: float = 0.25
-    """Share of a tile that neighbours share, in [0, 1)."""
-    steps: int = 40
-    """Of the whole way; `strength` of them are gone."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.strength <= 1 or not 0 <= self.overlap < 1 or self.steps < 1:
-            raise ValueError(
-                f"strength {self.strength} must be in (0, 1], overlap {self.overlap} in [0, 1) "
-                f"and steps {self.steps} 1 or more"
-            )
+PUBLISHED_SAMPLING = Sampling()
+TO_1536 = Refinement()
 
 
 class ControlNetPainter(nn.Module):
@@ -97,6 +67,8 @@ class ControlNetPainter(nn.Module):
         licence: SPDX expression of what the models' licences ask of images. Empty: not known, and
             so for the pairs.
         revision: Of the base, on the hub.
+        dtype: Of the weights. Those of SDXL with two ControlNets are 12 GB in 16 bits; to load them
+            so needs half of the memory that ``trainer.precision`` needs for it.
 
     Raises:
         ModelNotFound: If one of the models is neither here nor to be had.
@@ -111,16 +83,20 @@ class ControlNetPainter(nn.Module):
         prompts: Prompts | None,
         negative_prompt: str = NEGATIVE_PROMPT,
         size: int = 512,
-        sampling: Sampling = Sampling(),
-        refinement: Refinement | None = Refinement(),
+        sampling: Sampling = PUBLISHED_SAMPLING,
+        refinement: Refinement | None = TO_1536,
         adapter: Adapter | None = None,
         compile_step: bool = False,
         licence: str = "",
         revision: str = "main",
+        dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     ) -> None:
         super().__init__()
         self.controls = [control for control in controls if control.is_used]
-        self.net = load_controlled(model, self.controls, revision=revision, adapter=adapter)
+        kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        self.net = load_controlled(
+            model, self.controls, revision=revision, adapter=adapter, dtype=kinds[dtype]
+        )
         bucket((1, 1), side=size, multiple=self.net.multiple)  # raises if the size cannot be
         self.prompts = prompts
         self.negative_prompt = negative_prompt
@@ -140,8 +116,10 @@ class ControlNetPainter(nn.Module):
                 scheduler, steps=refinement.steps, strength=refinement.strength
             )
         self._step: Step = denoising_step
+        self._added: Added = added_by_controls
         if compile_step:
             self._step = torch.compile(denoising_step, fullgraph=True, dynamic=False)
+            self._added = torch.compile(added_by_controls, fullgraph=True, dynamic=False)
 
     @torch.no_grad()
     def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample]:
@@ -216,7 +194,7 @@ class ControlNetPainter(nn.Module):
             self._table,
             generators,
             conditions=conditions,
-            step=self._step,
+            step=self._step_of(self._table),
         )
         return self.net.decode(latent)
 
@@ -246,8 +224,20 @@ class ControlNetPainter(nn.Module):
                 self._second,
                 generators,
                 conditions=tiles[0].conditions,
-                step=TiledStep(self._step, tiles, small),
+                step=TiledStep(self._step_of(self._second), tiles, small),
             )
+        )
+
+    def _step_of(self, table: SamplerTable) -> Step:
+        """Return the step for one way along a table."""
+        if self.sampling.is_exact:
+            return self._step
+        return ReducedStep(
+            self._step,
+            self._added,
+            num_steps=len(table.times),
+            control_every=self.sampling.control_every,
+            guided_share=self.sampling.guided_share,
         )
 
     def _tiles(
@@ -294,12 +284,17 @@ class ControlNetPainter(nn.Module):
 
     def _described(self) -> str:
         controls = "+".join(f"{each.condition!r}x{each.weight:g}" for each in self.controls)
-        second = self.refinement
+        second, sampling = self.refinement, self.sampling
+        reduced = (
+            ""
+            if sampling.is_exact
+            else f",reduced({sampling.control_every},{sampling.guided_share:g})"
+        )
         refined = "" if second is None else f",refined({second.side},{second.strength:g})"
         return (
-            f"controlnet({controls or 'prompt'},size={self.size},steps={self.sampling.steps},"
-            f"guidance={self.guidance:g},scheduler={self.sampling.scheduler or 'base'}{refined},"
-            f"v{VERSION})"
+            f"controlnet({controls or 'prompt'},size={self.size},steps={sampling.steps},"
+            f"guidance={self.guidance:g},scheduler={sampling.scheduler or 'base'}{reduced}"
+            f"{refined},v{VERSION})"
         )
 
 

@@ -14,12 +14,8 @@ from datamodules.sample import MaskKind, Provenance, Sample
 from generation.diffusion.controlled_loading import Adapter
 from generation.diffusion.controls import CannyCondition, Control, MaskCondition
 from generation.diffusion.noise import generators_for
-from generation.painters.controlnet_painter import (
-    NEGATIVE_PROMPT,
-    ControlNetPainter,
-    Refinement,
-    Sampling,
-)
+from generation.diffusion.sampling import Refinement, Sampling
+from generation.painters.controlnet_painter import NEGATIVE_PROMPT, ControlNetPainter
 from tests.generation.tiny_pipelines import save_sd3, save_sd15, save_sdxl
 
 STEPS, GUIDANCE, WEIGHTS = 3, 5.0, (0.8, 0.5)
@@ -258,6 +254,32 @@ def test_adapter_is_merged_into_the_base(models: Path, sd15: ControlNetPainter) 
         models, "sd15", adapter=Adapter(model=adapter.model, file=adapter.file, weight=0)
     )
     assert torch.equal(painted(none, draft())[0], painted(sd15, draft())[0])
+
+
+def test_steps_that_leave_out_work_paint_nearly_the_same_and_say_so(
+    models: Path, sd15: ControlNetPainter
+) -> None:
+    tiles = Refinement(side=64, steps=4, strength=0.5, overlap=0.0)
+    sampling = Sampling(steps=STEPS, guidance=GUIDANCE, control_every=2, guided_share=0.7)
+    reduced = painter(models, "sd15", sampling=sampling, refinement=tiles)
+    exact = painter(models, "sd15", refinement=tiles)
+    (pair,), (image,) = (
+        reduced.paint([draft(size=(64, 64))], [3]),
+        painted(exact, draft(size=(64, 64))),
+    )
+    gap = (pair.image.int() - image).abs().float()
+    assert 0 < gap.mean() < 0.3 * image.float().std()
+    assert ",scheduler=base,reduced(2,0.7),refined(64," in pair.provenance.edits[-1]
+
+
+def test_weights_in_16_bits_paint_nearly_the_same(models: Path, sd15: ControlNetPainter) -> None:
+    half = ControlNetPainter(
+        model=str(models / "sd15"), controls=controls(models, "sd15"), size=32, sampling=SAMPLING,
+        prompts=sd15.prompts, refinement=None, dtype="bfloat16",
+    )  # fmt: skip
+    assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+    (image,), (other,) = painted(half, draft()), painted(sd15, draft())
+    assert 0 < (image - other).abs().float().mean() < 4
 
 
 def test_bad_models_are_answered_with_the_cure(
