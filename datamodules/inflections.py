@@ -1,0 +1,43 @@
+"""Singular and plural of English nouns, generously: every form that may stand in a text."""
+
+_IRREGULAR = {
+    "child": "children",
+    "foot": "feet",
+    "goose": "geese",
+    "louse": "lice",
+    "man": "men",
+    "mouse": "mice",
+    "ox": "oxen",
+    "person": "people",
+    "tooth": "teeth",
+    "woman": "women",
+}
+"""Plurals that no rule makes."""
+_ENDINGS = (("y", "ies"), ("f", "ves"), ("fe", "ves"), ("man", "men"))
+_PLURAL_ENDINGS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("men", "man"), ("es", ""))
+
+
+def inflections(word: str) -> set[str]:
+    """Return a lower-case noun with its singular and its plural, and forms that are no words.
+
+    Forms that are no words ("sheeps") do no harm where a text is searched for them.
+
+    Example:
+        >>> sorted(inflections("shelves") & {"shelf", "shelves"})
+        ['shelf', 'shelves']
+        >>> "people" in inflections("person")
+        True
+    """
+    stems = {word, *(one for one, many in _IRREGULAR.items() if word == many)}
+    if word.endswith("s") and len(word) > 3:
+        stems.add(word[:-1])
+    for ending, singular in _PLURAL_ENDINGS:
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            stems.add(word.removesuffix(ending) + singular)
+    forms = {form for stem in stems for form in (stem, f"{stem}s", f"{stem}es")}
+    for stem in stems:
+        forms |= {_IRREGULAR.get(stem, stem)}
+        for ending, plural in _ENDINGS:
+            if stem.endswith(ending):
+                forms.add(stem.removesuffix(ending) + plural)
+    return forms
