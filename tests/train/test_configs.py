@@ -23,12 +23,13 @@ def names(*patterns: str) -> list[str]:
 PREDICT, SCORE = "dis/predict.yaml", "dis/score_folder.yaml"  # run by tests of their own
 EXPERIMENTS = sorted({*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml")} - {PREDICT, SCORE})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
+OPEN_VOCABULARY = names("open_vocabulary/*.yaml")  # run in test_open_vocabulary_runs.py
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
 GENERATION = names("generation/*.yaml")  # run in test_generation.py
 
 
 def test_every_configuration_is_covered_here() -> None:
-    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, *GENERATION, PREDICT, SCORE}
+    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, *GENERATION, *OPEN_VOCABULARY, PREDICT, SCORE}
     assert covered == set(names("**/*.yaml"))
 
 
@@ -39,7 +40,7 @@ def test_configuration_is_at_most_forty_lines(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("**/*.yaml"))
 def test_configuration_parses_as_shipped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    tests = [*SIMILARITY, SCORE]
+    tests = [*SIMILARITY, *OPEN_VOCABULARY, SCORE]
     command = "predict" if name in {PREDICT, *GENERATION} else "test" if name in tests else "fit"
     before = ["--config", QUICKSTART] if name in PARTS else []
     with pytest.raises(SystemExit) as leaving:
