@@ -35,6 +35,11 @@ class ProceduralDrafts:
         self.number = number
         self.counterfactual = counterfactual
 
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Of all scenes, each once."""
+        return sorted(set(self.scenes.classes[: self.number]))
+
     def prepare(self) -> None:
         """Do nothing: nothing lies on disk."""
 

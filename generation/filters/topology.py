@@ -10,8 +10,9 @@ _HALF = 127  # foreground is what is more than half covered
 class KeptTopology:
     """Compares the number of parts and of holes, specks left out.
 
-    It needs the source beside the result, so it is asked where both are at hand, by
-    `generation.draft_sources.warped.WarpedDrafts`. Another viewpoint may rightly hide a hole.
+    It needs the source beside the result, so it is asked where both are at hand: by the draft
+    sources of photos, and by `generation.edits.edit_chains.EditChains` before anything is painted.
+    Another viewpoint may rightly hide a hole.
 
     Args:
         max_parts_off: Largest difference in the number of parts (b0).
