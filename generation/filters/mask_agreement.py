@@ -15,12 +15,14 @@ from networks.outputs import Outputs
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What the adapters of networks read of a batch, for one pair."""
+    """What networks read of a batch, for one pair."""
 
     image: Tensor
     """``(1, 3, S, S)`` float RGB in [0, 1]."""
     mask: Tensor
     """``(1, 1, S, S)`` float in [0, 1]."""
+    class_names: tuple[tuple[str, ...], ...]
+    """Of the pair."""
 
 
 class MaskAgreement:
@@ -115,7 +117,7 @@ class MaskAgreement:
         mask = _resized(sample.mask[None, None].float() / 255, side)
         # wherever whoever holds the network has moved it
         device = next((p.device for p in self.net.parameters()), image.device)
-        outputs = self.net(Judged(image.to(device), mask.to(device)))
+        outputs = self.net(Judged(image.to(device), mask.to(device), (sample.class_names,)))
         if not isinstance(outputs, Outputs):
             raise ValueError(
                 f"{type(self.net).__name__} returned {type(outputs).__name__}: wrap the network in "
