@@ -1,7 +1,7 @@
 """What a generation run asks of the source of its pairs."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from datamodules.sample import Sample
 
@@ -48,4 +48,23 @@ class DraftSource(Protocol):
             datamodules.synthesis.SynthesisError: If nothing usable came of this seed; the pair is
                 rejected for the reason in the message.
         """
+        ...
+
+
+@runtime_checkable
+class OfClasses(Protocol):
+    """A source that knows what its pairs show before it makes any."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names of all classes, each once; known once the source is prepared."""
+        ...
+
+
+@runtime_checkable
+class OfOrigins(Protocol):
+    """A source that can show what a draft is made of."""
+
+    def origin(self, key: str) -> Sample:
+        """Return the training photo, with its mask, of a key's draft."""
         ...

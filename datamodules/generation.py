@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.decode import start_worker
-from datamodules.draft_source import DraftSource
+from datamodules.draft_source import DraftSource, OfClasses
 from datamodules.generation_plan import (
     PLAN,
     Plan,
@@ -31,6 +32,19 @@ from datamodules.synthesis import SynthesisError
 
 DRAFT = "draft"
 """Name of the first stage, and what a pair is rejected by of which no draft came to be."""
+
+
+@runtime_checkable
+class PreparesClasses(Protocol):
+    """A module that makes something ready for the classes of a run, such as their prompts."""
+
+    def prepare_classes(self, class_names: Sequence[str]) -> None:
+        """Make ready what the classes need.
+
+        Raises:
+            ValueError: If that cannot be done; the run then ends with nothing written.
+        """
+        ...
 
 
 class GenerationRun(LightningDataModule):
@@ -102,13 +116,18 @@ class GenerationRun(LightningDataModule):
         return [k for k, shard in enumerate(self.plan.shards) if shard.id not in there]
 
     def prepare_data(self) -> None:
-        """Write the plan.
+        """Write the plan, once the module is ready for its classes.
 
         Raises:
-            ValueError: If the folder was begun with another recipe, or the source is of no use.
+            ValueError: If the folder was begun with another recipe, the source is of no use, or the
+                module cannot be made ready.
             OSError: If the folder cannot be written.
         """
-        write_plan(self.folder, self._wanted())
+        wanted = self._wanted()
+        module = None if self.trainer is None else self.trainer.lightning_module
+        if isinstance(module, PreparesClasses) and isinstance(self.source, OfClasses):
+            module.prepare_classes(self.source.class_names)
+        write_plan(self.folder, wanted)
         remove_leftovers(self.folder)
 
     def setup(self, stage: str) -> None:

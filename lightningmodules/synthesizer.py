@@ -1,4 +1,4 @@
-"""Finish the drafts of a generation run on the device: paint, judge."""
+"""Finish the drafts of a generation run on the device: edit, paint, judge."""
 
 import time
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ from torch import nn
 
 from datamodules.generation_result import DraftedShard, FinishedShard, Rejected, Seconds
 from datamodules.sample import Sample
+from generation.edits.edit_chains import EditChains
 from generation.filters.filter import Filter, Judgement, ScoringFilter
 from generation.painters.batch_painter import BatchPainter
+from generation.prompts.prompts import PreparedPrompts
 
 
 @runtime_checkable
@@ -19,59 +21,86 @@ class _HasNet(Protocol):
     net: nn.Module
 
 
+@runtime_checkable
+class _HasPrompts(Protocol):
+    prompts: object
+
+
 class Synthesizer(LightningModule):
-    """Paints the drafts of a shard in fixed batches and asks the filters about each pair.
+    """Edits the masks of a shard, paints them in fixed batches and asks the filters about each.
 
     Args:
         batch_size: Drafts that are painted together. The batches of a shard are always the same,
             whatever the number of devices.
+        edits: Edits masks on the device, for the painter. Null: the drafts' own are painted.
         painter: Paints on the device. Null: the drafts are finished pairs.
         filters: Asked in turn; the first to find a reason rejects the pair.
 
     Raises:
-        ValueError: If the batch size is below 1.
+        ValueError: If the batch size is below 1, or there are edits and no painter.
     """
 
     def __init__(
         self,
         *,
         batch_size: int = 8,
+        edits: EditChains | None = None,
         painter: BatchPainter | None = None,
         filters: Sequence[Filter] = (),
     ) -> None:
         super().__init__()
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}: give 1 or more")
+        if edits is not None and painter is None:
+            raise ValueError("edits without a painter: images would not fit their masks; give one")
         self.batch_size = batch_size
+        self.edits = edits
         self.painter = painter
         self.filters = list(filters)
         # listed, so that they move to the device
         self.judges = nn.ModuleList(f.net for f in self.filters if isinstance(f, _HasNet))
 
+    def prepare_classes(self, class_names: Sequence[str]) -> None:
+        """Make the prompts of some classes now, where they can be: painting then waits for none.
+
+        Raises:
+            PromptError: If one cannot be made.
+        """
+        edits = [] if self.edits is None else list(self.edits.edits.values())
+        for part in (*edits, self.painter):
+            if isinstance(part, _HasPrompts) and isinstance(part.prompts, PreparedPrompts):
+                part.prompts.prepare(class_names)
+
     def predict_step(self, batch: DraftedShard, batch_idx: int) -> FinishedShard:
         """Return the finished pairs of a shard, and all that were rejected.
 
         Raises:
-            ValueError: If the painter did not return one pair for each draft, in their order.
+            ValueError: If an edit or the painter did not return one result for each draft, in their
+                order.
         """
-        drafts = batch.samples.unpacked()
+        made: list[Sample] = batch.samples.unpacked()
+        rejected = {each.id: each for each in batch.rejected}
         seconds = {"draft": batch.seconds}
-        painted: list[Sample] = drafts
+        if self.edits is not None:
+            with _Stage(self.device) as stage:
+                edited = self.edits.edit(made)
+            seconds["edit"] = stage.seconds
+            rejected |= {each.id: each for each in edited if isinstance(each, Rejected)}
+            made = [each for each in edited if isinstance(each, Sample)]
         if self.painter is not None:
             with _Stage(self.device) as stage:
-                painted = self._painted(drafts, self.painter)
+                made = self._painted(made, self.painter)
             seconds["paint"] = stage.seconds
         with _Stage(self.device) as stage:
-            judged = {sample.id: self._judged(sample) for sample in painted}
+            judged = {sample.id: self._judged(sample) for sample in made}
         seconds["filter"] = stage.seconds
-        rejected = {each.id: each for each in batch.rejected}
         for id, judgement in judged.items():
             if judgement.rejection is not None:
                 found = judgement.rejection
                 rejected[id] = Rejected(id=id, filter=found.filter, reason=found.reason)
         return FinishedShard(
             shard=batch.shard,
-            samples=tuple(sample for sample in painted if sample.id not in rejected),
+            samples=tuple(sample for sample in made if sample.id not in rejected),
             rejected=tuple(rejected[x.id] for x in batch.shard.items if x.id in rejected),
             scores={id: each.scores for id, each in judged.items() if each.scores},
             seconds=seconds,

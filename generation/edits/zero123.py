@@ -99,7 +99,7 @@ class Zero123View(nn.Module):
         return Move(**drawn)
 
     @torch.no_grad()
-    def edit(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample | Rejected]:
+    def edit(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample | Rejected]:
         """Return each draft with its mask turned, or why that failed, in the order of the drafts.
 
         Raises:

@@ -42,6 +42,19 @@ class BatchPrompts(Prompts, Protocol):
         ...
 
 
+@runtime_checkable
+class PreparedPrompts(Prompts, Protocol):
+    """Prompts that can be made before they are asked for, and then cost nothing."""
+
+    def prepare(self, class_names: Sequence[str]) -> None:
+        """Make all prompts of some classes.
+
+        Raises:
+            PromptError: If one cannot be made.
+        """
+        ...
+
+
 def prompts_for(prompts: Prompts, class_names: Sequence[str], seeds: Sequence[int]) -> list[str]:
     """Return the prompt of each class and seed, made together where that is faster.
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule, Trainer
 
 from datamodules.generation import GenerationRun
 from datamodules.generation_result import DraftedShard, FinishedShard
@@ -97,3 +98,51 @@ def test_unwritable_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         run(tmp_path / "file" / "set")
+
+
+class Named(ToyDrafts):
+    class_names = ("chair", "fan")
+
+
+class Preparing(LightningModule):
+    """Notes the classes that it is made ready for; has no prompt for an unknown one."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        super().__init__()
+        self.known = known
+        self.ready: list[str] = []
+
+    def prepare_classes(self, class_names: Sequence[str]) -> None:
+        for name in class_names:
+            if name not in self.known:
+                raise ValueError(f"no prompt for {name}")
+            self.ready.append(name)
+
+    def predict_step(self, batch: DraftedShard, batch_idx: int) -> int:
+        assert self.ready == ["chair", "fan"]
+        return batch_idx
+
+
+def predict(folder: Path, module: LightningModule) -> None:
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        default_root_dir=f"{folder}.run",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    data = GenerationRun(folder, Named(), num_workers=0)
+    trainer.predict(module, datamodule=data, return_predictions=False)
+
+
+def test_module_is_made_ready_for_all_classes_before_the_first_shard(tmp_path: Path) -> None:
+    predict(tmp_path / "set", Preparing(["chair", "fan"]))
+    assert (tmp_path / "set" / "plan.json").is_file()
+
+
+def test_nothing_is_written_where_the_module_cannot_be_made_ready(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no prompt for fan"):
+        predict(tmp_path / "set", Preparing(["chair"]))
+    assert not (tmp_path / "set").exists()

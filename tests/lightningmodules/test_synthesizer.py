@@ -8,6 +8,7 @@ from torch import nn
 from datamodules.generation_result import DraftedShard, Rejected, Seconds
 from datamodules.sample import Sample
 from datamodules.sample_record import pack
+from generation.edits.edit_chains import EditChains, NamedChain
 from generation.filters.filter import Judgement, Rejection
 from generation.filters.mask_agreement import MaskAgreement
 from lightningmodules.synthesizer import Synthesizer
@@ -124,3 +125,70 @@ def test_network_of_a_filter_moves_with_the_module() -> None:
 def test_batch_size_must_be_above_zero() -> None:
     with pytest.raises(ValueError, match="batch_size is 0"):
         Synthesizer(batch_size=0)
+
+
+class Darker:
+    """Darkens masks, rejects ids that end with a 2."""
+
+    def edit(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample | Rejected]:
+        return [
+            Rejected(draft.id, "darker", "it is two")
+            if draft.id.endswith("2")
+            else replace(draft, mask=draft.mask // 2)
+            for draft in drafts
+        ]
+
+
+def darkened() -> EditChains:
+    return EditChains({"darker": Darker()}, [NamedChain(edits=["darker"])])
+
+
+def test_masks_are_edited_before_they_are_painted_and_the_rejected_are_not_painted() -> None:
+    painter = Inverter()
+    found = Synthesizer(edits=darkened(), painter=painter).predict_step(drafted("toy~0"), 0)
+    assert painter.batches == [[1, 3, 4]]
+    assert [sample.id for sample in found.samples] == ["toy~1", "toy~3", "toy~4"]
+    assert torch.equal(found.samples[0].mask, toy_sample(IDS[1], 1).mask // 2)
+    assert found.rejected == (
+        Rejected("toy~0", "draft", "it failed"),
+        Rejected("toy~2", "darker", "it is two"),
+    )
+    assert list(found.seconds) == ["draft", "edit", "paint", "filter"]
+
+
+def test_edits_without_painter_are_refused() -> None:
+    with pytest.raises(ValueError, match="edits without a painter"):
+        Synthesizer(edits=darkened())
+
+
+class Written:
+    """Prompts that note what they were made for."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def __call__(self, class_name: str, seed: int) -> str:
+        return class_name
+
+    def prepare(self, class_names: Sequence[str]) -> None:
+        self.made += class_names
+
+
+class Prompted(Inverter, Darker):
+    def __init__(self, prompts: object) -> None:
+        super().__init__()
+        self.prompts = prompts
+
+
+def test_prompts_of_edits_and_painter_are_made_for_all_classes_beforehand() -> None:
+    edited, painted = Written(), Written()
+    edits = EditChains(
+        {"a": Prompted(edited), "b": Darker()}, [NamedChain(edits=["a"]), NamedChain(edits=["b"])]
+    )
+    Synthesizer(edits=edits, painter=Prompted(painted)).prepare_classes(["chair", "fan"])
+    assert edited.made == painted.made == ["chair", "fan"]
+
+
+def test_prompts_that_need_no_preparation_are_left_alone() -> None:
+    Synthesizer(painter=Prompted(None)).prepare_classes(["chair"])
+    Synthesizer(painter=Prompted(lambda name, seed: name)).prepare_classes(["chair"])
