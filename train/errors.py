@@ -13,6 +13,8 @@ from train.commands import WITHOUT_TRAINER
 _TRACEBACK = "Traceback (most recent call last):\n"
 _OF_WORKER = re.compile(rf"Caught \w+ .*\nOriginal {re.escape(_TRACEBACK)}")
 _UNKNOWN = re.compile(r"key '([\w.]+)' is not known")
+# of a part within a part, each of which may be left out, as the whole has them
+_OF_UNION = ("Given value", "Does not validate against any of", "Subtypes:", "Errors:")
 _CLASS = re.compile(r"^[\w.]+: ")  # before the message, in the last part of a traceback
 
 
@@ -62,12 +64,12 @@ def _shortest_reason(lines: list[str]) -> list[str]:
     """Keep key, the reasons that are not "it might have been null", and the value."""
     key = next((line for line in lines if line.startswith("Parser key")), "")
     reasons = [
-        line.removeprefix("- ")
+        reason
         for line in lines[lines.index("Errors:") + 1 :]
-        if not line.startswith("Given value") and "NoneType" not in line
+        if not (reason := line.removeprefix("- ")).startswith(_OF_UNION) and "NoneType" not in line
     ]
     value = next((line for line in lines if line.startswith("Given value:")), "")
-    if len(value) > 80 or "NestedArg" in value:
+    if len(value) > 80 or "NestedArg" in value or "Namespace(" in value:
         value = ""  # a whole branch of the configuration says less than the reason
     reason = "; ".join(reason.rstrip(":;") for reason in dict.fromkeys(reasons))
     return [key, reason + ("." if value else ""), value.replace("Given value:", "Got")]

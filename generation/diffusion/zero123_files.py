@@ -125,8 +125,8 @@ def _folder(model: str, revision: str) -> Path:
             f"model {model!r} (revision {revision!r}) is no folder here, is not in the cache "
             f"{constants.HF_HUB_CACHE} and cannot be had from {constants.ENDPOINT}; on a machine "
             f"with a network run `hf download {model} --local-dir {place}`, copy the folder here "
-            "and give its path as the model; generation.edits.view_change.ViewChange turns objects "
-            "without any download"
+            "and give its path as the model; configs/generation/maskfactory.yaml turns objects by "
+            "generation.edits.view_change.ViewChange and runs without any download"
         ) from error
     if not (found / _INDEX).exists():
         raise ModelNotFound(f"{model} has no {_INDEX}: give a model in the layout of diffusers")

@@ -43,6 +43,23 @@ def test_union_error_is_reduced_to_key_reasons_and_value() -> None:
     assert one_line(message) == "key 'size': expected int; expected tuple. Got abc"
 
 
+def test_reason_of_a_part_within_a_part_is_all_that_is_said() -> None:
+    message = """Does not validate against any of the Union subtypes
+  Subtypes: [<class 'lightning.LightningModule'>, <class 'NoneType'>]
+  Errors:
+    - Does not validate against any of the Union subtypes
+      Subtypes: [<class 'generation.Painter'>, <class 'NoneType'>]
+      Errors:
+        - model 'a/b' is nowhere
+        - Expected a <class 'NoneType'>
+      Given value type: <class 'jsonargparse._namespace.Namespace'>
+      Given value: Namespace(class_path='generation.Painter')
+    - Expected a <class 'NoneType'>
+  Given value type: <class 'jsonargparse._namespace.Namespace'>
+  Given value: Namespace(class_path='lightning.Module', init_args=Namespace(painter=Namespace()))"""
+    assert one_line(message) == "model 'a/b' is nowhere"
+
+
 def test_unknown_key_is_found_in_the_configuration_file(tmp_path: Path) -> None:
     config = tmp_path / "a.yaml"
     config.write_text("data:\n  init_args:\n    rooot: x\n")
