@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.data_stall import DataStall
 from callbacks.generation_summary import finish_set
+from callbacks.method_grid import MethodGrid
 from callbacks.progress import StepProgressBar
 from callbacks.report import Report
 from callbacks.shard_writer import ShardWriter
@@ -208,6 +209,9 @@ class SegmentationCLI(LightningCLI):
             if is_first:
                 note("nothing left to do")
                 finish_set(run.folder)
+                for callback in _callbacks(self.trainer):
+                    if isinstance(callback, MethodGrid):
+                        callback.write(run)
             return
         super()._run_subcommand(subcommand)
 
@@ -228,9 +232,12 @@ class SegmentationCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
+def _callbacks(trainer: Trainer) -> list[Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined]  # set, not declared
+
+
 def _shard_writer(trainer: Trainer) -> ShardWriter:
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # not declared
-    for callback in callbacks:
+    for callback in _callbacks(trainer):
         if isinstance(callback, ShardWriter):
             return callback
     raise ValueError(
