@@ -9,14 +9,12 @@ from torch.nn import functional as F
 
 from datamodules.generation_result import Rejected
 from datamodules.sample import Sample
-from generation.diffusion.attention import (
-    first_layer,
-    mutual_self_attention,
-    rows_of_sources,
-    self_attention_layers,
-)
-from generation.diffusion.inversion import invert, sample
+from generation.diffusion.attention import first_layer, self_attention_layers
+from generation.diffusion.edit_branch import EditBranch
+from generation.diffusion.edit_branch_files import load_edit_branch
+from generation.diffusion.inversion import invert
 from generation.diffusion.latent_model import LatentModel
+from generation.diffusion.mutual_sampling import MutualSampling
 from generation.edits.batch_edit import to_edit, with_mask
 from generation.edits.crisp import crisp_mask
 from generation.prompts.prompts import Prompts, models_of, prompts_for
@@ -51,9 +49,11 @@ class MasaCtrlEdit(nn.Module):
         num_refinements: Of each step of the inversion; each takes as long as the inversion.
         threshold: Brightness in (0, 1) from which a pixel is the object's. The published run has
             25 / 255, which thickens all that the model leaves grey.
+        adapter: Folder of an edit branch that was trained on the model, see
+            `lightningmodules.diffusion_mask_editor`. None: the model as it is.
 
     Raises:
-        ModelNotFound: If the model is neither here nor to be had.
+        ModelNotFound: If the model or the adapter is neither here nor to be had.
         ValueError: If it is of another kind, or a number is out of its range.
     """
 
@@ -71,10 +71,14 @@ class MasaCtrlEdit(nn.Module):
         start_layer: int | float = 10,
         num_refinements: int = 0,
         threshold: float = 0.5,
+        adapter: str | None = None,
     ) -> None:
         super().__init__()
         self.prompts = prompts
         self.model = LatentModel.load(model, revision=revision)
+        self.branch: EditBranch | None = None
+        if adapter is not None:
+            self.branch = load_edit_branch(adapter, self.model)
         self.licence = licence
         self.size = self.model.size if size is None else size
         self.guidance = guidance
@@ -98,7 +102,7 @@ class MasaCtrlEdit(nn.Module):
         )
 
     @torch.no_grad()
-    def edit(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample | Rejected]:
+    def edit(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample | Rejected]:
         """Return each draft with its mask edited, or why that failed, in the order of the drafts.
 
         Raises:
@@ -117,6 +121,8 @@ class MasaCtrlEdit(nn.Module):
         )
         softs = self.redraw(torch.stack([self._seen(draft) for draft in chosen]), prompts).cpu()
         models = (*models_of(self.prompts), self.model.name)
+        if self.branch is not None:
+            models += (self.branch.name,)
         for place, draft, prompt, soft in zip(places, chosen, prompts, softs, strict=True):
             height, width = draft.mask.shape
             mask = crisp_mask(soft[None], (height, width), threshold=self.threshold)
@@ -130,12 +136,15 @@ class MasaCtrlEdit(nn.Module):
             )
         return results
 
-    def redraw(self, masks: Tensor, prompts: Sequence[str]) -> Tensor:
+    def redraw(self, masks: Tensor, prompts: Sequence[str], *, num_grad_steps: int = 0) -> Tensor:
         """Return soft masks that the prompts make of masks.
 
         Args:
             masks: ``(B, 1, H, W)`` float in [0, 1], `size` squared.
             prompts: B of them.
+            num_grad_steps: How many steps at the end keep the gradient of the edit branch. Where
+                one is kept, brightness beyond [0, 1] is cut off but keeps its gradient, or what is
+                wrong and bright could not be unlearned.
 
         Returns:
             ``(B, 1, H, W)`` float32 in [0, 1], on the model's device.
@@ -143,29 +152,24 @@ class MasaCtrlEdit(nn.Module):
         device = next(self.model.unet.parameters()).device
         text = self.model.text([_SOURCE, *prompts], (masks.shape[2], masks.shape[3]))
         sources = torch.zeros(len(masks), dtype=torch.int64, device=device)
-        targets = torch.arange(1, len(masks) + 1, device=device)
         noise = invert(
             self.model.encode(masks.to(device) * 2 - 1),
             partial(self.model.noise, text=text.rows(sources), schedule=self.schedule),
             self.schedule,
             num_refinements=self.num_refinements,
         )
-        # the source needs no guidance: its prompt is the one that guidance leads away from
-        halves = [targets] if self.guidance == 1 else [sources, targets]
-        text = text.rows(torch.cat([sources, *halves]))
-        rows = rows_of_sources(len(masks), len(halves), device)
-        with mutual_self_attention(self.model.unet, self.layers) as reading:
-
-            def predict(latents: Tensor, step: int) -> Tensor:
-                reading.rows = rows if step >= self.start_step else None
-                source, target = latents.chunk(2)
-                seen = torch.cat([source, *([target] * len(halves))])
-                found = self.model.noise(seen, step, text, self.schedule).chunk(1 + len(halves))
-                away = found[1]
-                return torch.cat([found[0], away + self.guidance * (found[-1] - away)])
-
-            edited = sample(torch.cat([noise, noise]), predict, self.schedule)[len(masks) :]
-        return (self.model.decode(edited) / 2 + 0.5).clamp(0, 1)
+        sampling = MutualSampling(
+            model=self.model,
+            schedule=self.schedule,
+            layers=self.layers,
+            start_step=self.start_step,
+            guidance=self.guidance,
+            branch=self.branch,
+        )
+        edited = sampling.sample(noise, text, masks, num_grad_steps=num_grad_steps)
+        soft = self.model.decode(edited) / 2 + 0.5
+        shown = soft.clamp(0, 1)
+        return soft + (shown - soft).detach() if soft.requires_grad else shown
 
     def _seen(self, draft: Sample) -> Tensor:
         """Return a mask as the model sees it, ``(1, size, size)`` in [0, 1]."""
