@@ -1,8 +1,6 @@
 from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -20,6 +18,7 @@ from lightningmodules.losses.mask_editing_terms import Weights
 from lightningmodules.mask_editor import MaskEditor
 from networks.mask_editor import FlowMaskEditor
 from networks.published_mask_gan import PublishedMaskDiscriminator, PublishedMaskGenerator
+from tests.lightningmodules.discs import write_discs
 
 ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.999))
 
@@ -79,22 +78,7 @@ def parameters(net: nn.Module) -> Tensor:
 
 @pytest.fixture(scope="module")
 def editor_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Discs of several sizes, half of them with a hole."""
-    root = tmp_path_factory.mktemp("discs")
-    noise = np.random.default_rng(0)
-    for split, count in (("DIS-TR", 8), ("DIS-VD", 5), ("DIS-TE1", 1)):
-        for kind in ("im", "gt"):
-            (root / split / kind).mkdir(parents=True)
-        for number in range(count):
-            y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
-            radius = ((x - 32) ** 2 + (y - 30) ** 2).sqrt()
-            mask = (radius < 14 + number) & (radius > 7 * (number % 2))
-            pixels = mask.byte().mul(255).numpy()
-            cv2.imwrite(str(root / split / "gt" / f"{split}{number}.png"), pixels)
-            # unused, and told apart so that the check of the set finds no photo twice
-            photo = noise.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-            cv2.imwrite(str(root / split / "im" / f"{split}{number}.jpg"), photo)
-    return root
+    return write_discs(tmp_path_factory.mktemp("discs"))
 
 
 @pytest.mark.slow
