@@ -21,15 +21,19 @@ def names(*patterns: str) -> list[str]:
 
 
 PREDICT, SCORE = "dis/predict.yaml", "dis/score_folder.yaml"  # run by tests of their own
-EXPERIMENTS = sorted({*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml")} - {PREDICT, SCORE})
+MASACTRL = "mask_editor/masactrl.yaml"  # run in test_masactrl_runs.py
+SHARED = {*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml", "generation/train_*.yaml")}
+EXPERIMENTS = sorted(SHARED - {PREDICT, SCORE, MASACTRL})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
 OPEN_VOCABULARY = names("open_vocabulary/*.yaml")  # run in test_open_vocabulary_runs.py
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
-GENERATION = names("generation/*.yaml")  # run in test_generation.py
+GENERATION = sorted({*names("generation/*.yaml")} - SHARED)  # run in test_generation.py
+CLIP_SEG = names("clip_seg/*.yaml")  # run in test_clip_seg_runs.py
 
 
 def test_every_configuration_is_covered_here() -> None:
-    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, *GENERATION, *OPEN_VOCABULARY, PREDICT, SCORE}
+    covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, *GENERATION, *CLIP_SEG, PREDICT, SCORE, MASACTRL}
+    covered |= {*OPEN_VOCABULARY}
     assert covered == set(names("**/*.yaml"))
 
 
