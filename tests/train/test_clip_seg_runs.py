@@ -1,0 +1,41 @@
+"""Configurations of open-vocabulary segmentation, each run for a batch of a tiny generated set."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from datamodules.sample import MaskKind, Sample
+from tests.datamodules.generated_sets import toy_set
+from train.cli import main
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted(path.name for path in (ROOT / "configs" / "clip_seg").glob("*.yaml"))
+
+
+def chair(sample: Sample) -> Sample:
+    """A label map of LVIS with a counterfactual."""
+    return replace(
+        sample,
+        mask=sample.mask % 2,
+        mask_kind=MaskKind.LABELS,
+        class_names=("background", "chair"),
+        counterfactual=sample.image.flip(2),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONFIGS)
+def test_configuration_runs_a_batch(name: str, tmp_path: Path) -> None:
+    toy_set(tmp_path / "set", 6, made=chair)
+    main(
+        [
+            *("fit", "--config", str(ROOT / "configs" / "clip_seg" / name)),
+            *("--config", str(ROOT / "tests" / "overlays" / "clip_seg" / name)),
+            *("--data.roots", f"[{tmp_path / 'set'}]"),
+            *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path / "run")),
+            *("--trainer.max_steps", "1", "--trainer.val_check_interval", "1"),
+            *("--trainer.enable_progress_bar", "false"),
+        ]
+    )
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
