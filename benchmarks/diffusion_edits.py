@@ -8,7 +8,8 @@ python -m benchmarks.diffusion_edits --model FOLDER --sheet docs/diffusion_edits
 Three parts. ``inversion``: masks inverted to noise and sampled from it, without words and guidance.
 ``compare``: MasaCtrl as published beside img2img after the same prompts, whose strength is tuned
 until the mean IoU of source and edit, after the best similarity, is MasaCtrl's. ``sweep``: MasaCtrl
-from other steps and layers on. A finished row is a line of the file of rows and not made again;
+from other steps and layers on. Both run in bfloat16, as the small models are trained, inversion
+alone in float32. A finished row is a line of the file of rows and not made again;
 another model has rows of its own.
 """
 
@@ -16,6 +17,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -39,6 +41,7 @@ ROWS = Path("benchmarks/results/diffusion_edits.jsonl")
 PARTS = ("inversion", "compare", "sweep")
 INVERTED = [(10, 0), (10, 1), (10, 3), (20, 0), (20, 1), (20, 3), (50, 0), (50, 1)]
 """Steps, and refinements of each."""
+INVERTED_PHOTOS = [(20, 1), (20, 3), (50, 1)]
 START_STEPS = (0.0, 0.2, 0.4, 0.7, 1.0)
 """Share of the steps before mutual self-attention; 1 is without it."""
 START_LAYERS = (0.0, 0.25, 0.85)
@@ -56,11 +59,12 @@ def main() -> None:
     parser.add_argument("--model", help="folder of a pipeline that draws masks")
     parser.add_argument("--folders", nargs="*", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
-    parser.add_argument("--masks", type=int, default=96, help="of a set, to compare")
-    parser.add_argument("--few", type=int, default=32, help="of a set, to invert and to sweep")
+    parser.add_argument("--masks", type=int, default=64, help="of a set, to compare")
+    parser.add_argument("--few", type=int, default=16, help="of a set, to invert and to sweep")
     parser.add_argument("--steps", type=int, default=20, help="of inversion and of sampling")
     parser.add_argument("--refinements", type=int, default=1, help="of MasaCtrl's inversion")
     parser.add_argument("--guidance", type=float, nargs="+", default=[3.0, 7.5])
+    parser.add_argument("--float32", action="store_true", help="edit in float32: twice the time")
     parser.add_argument("--rows", type=Path, default=ROWS)
     parser.add_argument("--sheet", type=Path, help="write the picture (JPEG) instead")
     parser.add_argument("--table", action="store_true", help="show the rows that are there")
@@ -97,12 +101,13 @@ class Study:
         """Add the rows of a set that are missing."""
         case = _Case(name, folder, self.options.masks, self.model.size)
         if "inversion" in self.options.parts:
-            for steps, again in INVERTED:
+            for steps, again in INVERTED if folder is None else INVERTED_PHOTOS:
                 key: Row = {"part": "inversion", "asked": self.options.few}
                 key |= {"steps": steps, "refinements": again}
                 self._add(case, key, partial(self._inversion, case, steps, again))
         if "compare" in self.options.parts:
-            for guidance in self.options.guidance:
+            # the second guidance asks how much hangs on it: on one set
+            for guidance in self.options.guidance[: None if folder is None else 1]:
                 self._compare(case, guidance)
         if "sweep" in self.options.parts and name == "procedural":
             self._sweep(case, self.options.guidance[0])
@@ -156,6 +161,7 @@ class Study:
     ) -> Row:
         asked = self.options.few if few else self.options.masks
         setting: Row = {"asked": asked, "steps": self.options.steps, "guidance": guidance}
+        setting["precision"] = "float32" if self.options.float32 else "bfloat16"
         if start is not None:
             setting |= {"start_step": start[0], "start_layer": start[1]}
             setting["refinements"] = self.options.refinements
@@ -215,17 +221,22 @@ class Study:
             start_layer=start[1],
             num_refinements=self.options.refinements,
         )
-        return masactrl(edit, masks, prompts_of(masks))
+        with self._precision():
+            return masactrl(edit, masks, prompts_of(masks))
 
     def _img2img(self, masks: Masks, guidance: float, strength: float) -> Tensor:
-        return img2img(
-            self.model,
-            masks,
-            prompts_of(masks),
-            strength=strength,
-            num_steps=self.options.steps,
-            guidance=guidance,
-        )
+        with self._precision():
+            return img2img(
+                self.model,
+                masks,
+                prompts_of(masks),
+                strength=strength,
+                num_steps=self.options.steps,
+                guidance=guidance,
+            )
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast("cpu", torch.bfloat16, enabled=not self.options.float32)
 
 
 def prompts_of(masks: Masks) -> list[str]:

@@ -12,7 +12,7 @@ from benchmarks.ablation_rows import Row
 from benchmarks.paired_intervals import differences, shown
 from callbacks.compare_statistics import RunScores
 
-KEPT = ("parts_kept", "holes_kept", "topology_kept")
+KEPT = ("parts_kept", "holes_kept", "topology_kept", "parts_off", "holes_off")
 _CELL = 96
 _QUALITY = 88
 
@@ -43,7 +43,7 @@ def _show_inversion(rows: Sequence[Row]) -> None:
 def _show_compared(rows: Sequence[Row]) -> None:
     """Print both methods of a set and guidance, and MasaCtrl minus img2img with intervals."""
     print("\n| set | guidance | method | strength | IoU | " + " | ".join(KEPT) + " | masks |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|" + "---|" * (len(KEPT) + 1))
     for row in rows:
         if row["part"] == "masactrl":
             for other in _partners(row, rows):
@@ -88,7 +88,7 @@ def _each(row: Row) -> dict[str, list[float]]:
 
 def _show_sweep(rows: Sequence[Row]) -> None:
     print("\n| from step | from layer | guidance | IoU | " + " | ".join(KEPT) + " | masks |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|" + "---|" * (len(KEPT) + 1))
     for row in rows:
         cells = [row[key] for key in ("start_step", "start_layer", "guidance", "iou", *KEPT)]
         print("| " + " | ".join(str(cell) for cell in (*cells, row["masks"])) + " |")

@@ -28,7 +28,7 @@ _SHARE = 0.75
 """Longer side of the object's box over that of its square: the median of procedural scenes."""
 _SCORED_AT = 128
 """Side at which masks are compared: enlarged with crisp edges, a strut has a width there."""
-_MEASURES = ("iou", "parts_kept", "holes_kept", "topology_kept")
+_MEASURES = ("iou", "parts_kept", "holes_kept", "topology_kept", "parts_off", "holes_off")
 
 
 class Masks(NamedTuple):
@@ -105,6 +105,8 @@ def binary(soft: Tensor) -> list[Mask]:
 def kept(sources: Tensor, edits: Tensor) -> dict[str, list[float]]:
     """Return what each edit kept of its source: IoU after the best similarity, parts and holes.
 
+    The numbers of parts and holes are kept exactly or not, and are off by so many.
+
     Parts and holes below a pixel of the model's own size are specks.
 
     Args:
@@ -121,6 +123,8 @@ def kept(sources: Tensor, edits: Tensor) -> dict[str, list[float]]:
                 float(before.components == after.components),
                 float(before.holes == after.holes),
                 float(before == after),
+                float(abs(before.components - after.components)),
+                float(abs(before.holes - after.holes)),
             )
         )
     return dict(zip(_MEASURES, map(list, zip(*rows, strict=True)), strict=True))

@@ -80,6 +80,8 @@ class Plan:
     guidance: float
     scheduler: str
     train_steps: int
+    judge_pairs: int
+    judge_steps: int
     seeds: int
 
     def painting(self, name: str) -> Row:
@@ -99,7 +101,12 @@ class Plan:
 
     def judging(self) -> Row:
         """Return what their scores depend on besides."""
-        return {"tested": self.tested, "train_steps": self.train_steps}
+        return {
+            "tested": self.tested,
+            "train_steps": self.train_steps,
+            "judge_pairs": self.judge_pairs,
+            "judge_steps": self.judge_steps,
+        }
 
 
 def main() -> None:
@@ -107,12 +114,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="folder of a pipeline with its two ControlNets in it")
     parser.add_argument("--size", type=int, help="side in pixels; the model's if left out")
-    parser.add_argument("--pairs", type=int, default=192, help="painted in each arm")
-    parser.add_argument("--tested", type=int, default=192, help="real pairs to test on")
-    parser.add_argument("--paint-steps", type=int, default=12)
+    parser.add_argument("--pairs", type=int, default=256, help="painted in each arm")
+    parser.add_argument("--tested", type=int, default=160, help="real pairs to test on")
+    parser.add_argument("--paint-steps", type=int, default=10)
     parser.add_argument("--guidance", type=float, default=2.0, help="of arms with a prompt")
     parser.add_argument("--scheduler", default="", help="class of diffusers; the model's if empty")
-    parser.add_argument("--train-steps", type=int, default=300, help="of each segmenter")
+    parser.add_argument("--train-steps", type=int, default=250, help="of each segmenter")
+    parser.add_argument("--judge-pairs", type=int, default=2000)
+    parser.add_argument("--judge-steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3, help="of each segmenter")
     parser.add_argument("--work", type=Path, default=Path("runs/diffusion_painter"))
     parser.add_argument("--rows", type=Path, default=ROWS)
@@ -151,15 +160,14 @@ class Study:
         painting = plan.painting(name)
         self.key = painting | plan.judging()
         self.rows = rows
+        self.judges = work
         self.sets = work / f"sets-{_digest(painting)}"
         self.work = work / f"scores-{_digest(self.key)}"
 
     def run(self) -> None:
         """Add the rows that are missing."""
-        real = partial(segmenter.scored, self.judge, self.real)
-        self._add({"part": "agreement", "arm": REAL}, partial(self._agreement, REAL, real))
-        for arm in ARMS:
-            self._add({"part": "agreement", "arm": arm.name}, partial(self._painted_row, arm))
+        for name in (REAL, *(arm.name for arm in ARMS)):
+            self._add({"part": "agreement", "arm": name}, partial(self._agreement_row, name))
         for seed in range(self.plan.seeds):
             for name in arm_names():
                 row: Row = {"part": "segmenter", "arm": name, "seed": seed}
@@ -170,7 +178,7 @@ class Study:
     def draw(self, path: Path) -> None:
         """Write masks, real images and those of every arm, one mask a column."""
         chosen = self.drafts[:_SHEET_MASKS]
-        images = {"real": pairs_of(chosen)}
+        images = {REAL: pairs_of(chosen)}
         for arm in ARMS:
             stored = self.sets / f"{arm.name}.npz"
             images[arm.name] = load(stored) if stored.is_file() else self._paint(arm, chosen)
@@ -193,14 +201,15 @@ class Study:
 
     @cached_property
     def judge(self) -> nn.Module:
-        """Trained on twice as many real pairs of other scenes, for twice as long."""
-        path = self.work / "judge.safetensors"
+        """Trained on many real pairs of other scenes; the same for every model of a size."""
+        size, pairs, steps = self.plan.size, self.plan.judge_pairs, self.plan.judge_steps
+        path = self.judges / f"judge-{size}-{pairs}-{steps}.safetensors"
         if path.is_file():
             net = segmenter.untrained(_JUDGE_SEED)
             net.load_state_dict(load_file(path))
             return net.eval()
-        pairs = pairs_of(scenes("train", _FIRST_JUDGED, 2 * self.plan.pairs, self.plan.size))
-        trained = segmenter.trained(pairs, seed=_JUDGE_SEED, num_steps=2 * self.plan.train_steps)
+        real = pairs_of(scenes("train", _FIRST_JUDGED, pairs, size))
+        trained = segmenter.trained(real, seed=_JUDGE_SEED, num_steps=steps)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({k: v.contiguous() for k, v in trained.state_dict().items()}, path)
         return trained
@@ -243,14 +252,12 @@ class Study:
             scheduler=self.plan.scheduler,
         )
         painter = painter_of(self.plan.model, arm, size=self.plan.size, sampling=sampling)
-        return paint(painter, drafts)
+        # as the small models are trained
+        with torch.autocast("cpu", torch.bfloat16):
+            return paint(painter, drafts)
 
-    def _painted_row(self, arm: Arm) -> Row:
-        pairs = self.painted(arm)
-        return self._agreement(arm.name, partial(segmenter.scored, self.judge, pairs))
-
-    def _agreement(self, name: str, score: Callable[[], RunScores]) -> Row:
-        scores = score()
+    def _agreement_row(self, name: str) -> Row:
+        scores = segmenter.scored(self.judge, self.pairs_of_arm(name))
         segmenter.save(self._scores_file("agreement", name, None), scores)
         return _rounded(scores)
 

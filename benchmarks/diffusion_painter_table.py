@@ -16,7 +16,7 @@ AGREED = ("iou", "boundary_iou", "mae")
 SHOWN = ("max_f", "mae", "iou", "boundary_iou")
 _PLAN = (
     *("model", "size", "pairs", "paint_steps", "guidance", "scheduler"),
-    *("tested", "train_steps"),
+    *("tested", "train_steps", "judge_pairs", "judge_steps"),
 )
 _CELL = 96
 _QUALITY = 88

@@ -23,8 +23,12 @@ from metrics.scores import image_scores
 from networks.adapter import ImageInput
 
 BATCH = 16
-_LR = 2e-3
+_LR = 4e-3
 _DIVISOR = 32
+_MOVED = 8
+"""Pixels at most, along each axis."""
+_LIT = 0.3
+"""Change of contrast and of brightness at most: the sets are small."""
 _MEASURES = PIXELWISE | {"boundary_iou"}
 _KEPT = ("mae", "iou", "boundary_iou")
 _LOOKED_AT = 64
@@ -51,7 +55,7 @@ def untrained(seed: int) -> ImageInput:
 
 
 def trained(pairs: Pairs, *, seed: int, num_steps: int) -> nn.Module:
-    """Return a segmenter trained on pairs, which are mirrored at random.
+    """Return a segmenter trained on pairs, which are mirrored, moved and lit at random.
 
     Args:
         pairs: At least one.
@@ -114,8 +118,17 @@ def load(path: Path) -> RunScores:
 
 
 def _drawn(pairs: Pairs, generator: torch.Generator) -> _Step:
+    """Return a batch drawn from the pairs, each mirrored, moved and lit at random."""
     index = torch.randint(len(pairs), (BATCH,), generator=generator)
-    image, mask = pairs.images[index].float() / 255, pairs.masks[index, None].float() / 255
+    planes = torch.cat([pairs.images[index], pairs.masks[index, None]], 1).float() / 255
     mirrored = torch.rand(BATCH, 1, 1, 1, generator=generator) < 0.5
-    image, mask = (torch.where(mirrored, x.flip(3), x) for x in (image, mask))
-    return _Step(image.contiguous(memory_format=torch.channels_last), mask)
+    planes = torch.where(mirrored, planes.flip(3), planes)
+    size = planes.shape[2]
+    wide = F.pad(planes, (_MOVED,) * 4, mode="replicate")
+    places = torch.randint(2 * _MOVED + 1, (BATCH, 2), generator=generator).tolist()
+    moved = torch.stack(
+        [each[:, y : y + size, x : x + size] for each, (y, x) in zip(wide, places, strict=True)]
+    )
+    light = 1 + _LIT * (2 * torch.rand(2, BATCH, 1, 1, 1, generator=generator) - 1)
+    image = ((moved[:, :3] - 0.5) * light[0] + 0.5 * light[1]).clamp(0, 1)
+    return _Step(image.contiguous(memory_format=torch.channels_last), moved[:, 3:])

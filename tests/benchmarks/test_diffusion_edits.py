@@ -49,13 +49,14 @@ def test_filled_hole_is_a_hole_lost_and_no_part() -> None:
     found = kept(ring(), ring(hole=False))
     assert found["parts_kept"] == [1.0]
     assert found["holes_kept"] == found["topology_kept"] == [0.0]
+    assert (found["parts_off"], found["holes_off"]) == ([0.0], [1.0])
     # 16 x 16 and the same without 8 x 8
     assert found["iou"][0] == pytest.approx(0.75, abs=0.03)
 
 
 def test_empty_edit_keeps_nothing() -> None:
     found = kept(ring(), torch.zeros(1, 1, 32, 32))
-    assert [values[0] for values in found.values()] == [0.0, 0.0, 0.0, 0.0]
+    assert [values[0] for values in found.values()] == [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
 
 
 def test_holes_are_seen_at_the_models_size() -> None:

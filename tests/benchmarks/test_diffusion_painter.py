@@ -102,13 +102,14 @@ def test_study_goes_on_where_it_stopped(
     rows = tmp_path / "rows.jsonl"
     given = ["", "--model", str(base), "--rows", str(rows), "--work", str(tmp_path / "work")]
     command = [*given, "--pairs", "4", "--tested", "3", "--paint-steps", "2"]
-    command += ["--train-steps", "2", "--seeds", "2", "--size", "32"]
+    command += ["--train-steps", "2", "--seeds", "1", "--size", "32"]
+    command += ["--judge-pairs", "4", "--judge-steps", "2"]
     monkeypatch.setattr("sys.argv", command)
     diffusion_painter.main()
     first = rows.read_text()
     parts = [json.loads(line)["part"] for line in first.splitlines()]
     assert parts.count("agreement") == 8
-    assert parts.count("segmenter") == 2 * 11
+    assert parts.count("segmenter") == 11
     assert parts.count("segmenter difference") == 6 * 2 + 3
     assert "filtered" in capsys.readouterr().out
     diffusion_painter.main()
