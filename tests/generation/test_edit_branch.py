@@ -138,29 +138,30 @@ def test_all_projections_of_all_attention_layers_learn(edit: MasaCtrlEdit) -> No
 
 
 def test_gradient_through_all_steps_is_the_slope_of_the_result(sd: Path) -> None:
-    edit = MasaCtrlEdit(ShapePrompts(), str(sd), **{**STEPS, "guidance": 2.0})
+    edit = MasaCtrlEdit(ShapePrompts(), str(sd), **{**STEPS, "num_steps": 2, "guidance": 2.0})
     edit.branch = branch = randomised(EditBranch(edit.model, rank=2), 0.1)
 
     def result(num_grad_steps: int) -> Tensor:
         return edit.redraw(squares(), PROMPTS, num_grad_steps=num_grad_steps)
 
-    drawn = result(3)
+    drawn = result(2)
     # brightness keeps its gradient where it is cut off, so here none may be
     assert drawn.min() > 0
     assert drawn.max() < 1
     drawn.square().sum().backward()
-    noise = torch.Generator().manual_seed(2)
-    for layer in (branch.hint.add, branch.unet.get_submodule(branch.layers[0]).lora_B):
-        direction = torch.randn(layer.weight.shape, generator=noise)
-        direction /= direction.norm()
+    lora = branch.unet.get_submodule(branch.layers[0]).lora_B
+    # LoRA of one layer tells little, which rounding would hide at smaller steps
+    for layer, size in ((branch.hint.add, 0.01), (lora, 0.16)):
+        # along the gradient, where rounding counts least
+        steepest = layer.weight.grad.norm()
+        direction = layer.weight.grad / steepest
         sums = []
         with torch.no_grad():
-            for step in (0.02, -0.02):
+            for step in (size, -size):
                 layer.weight += step * direction
                 sums.append(result(0).double().square().sum())
                 layer.weight -= step * direction
-        slope = (sums[0] - sums[1]) / 0.04
-        assert float((layer.weight.grad * direction).sum()) == pytest.approx(float(slope), rel=0.02)
+        assert float(steepest) == pytest.approx(float(sums[0] - sums[1]) / (2 * size), rel=5e-3)
 
 
 def test_fewer_steps_with_a_gradient_give_the_same_pixels_and_another_gradient(
@@ -168,15 +169,14 @@ def test_fewer_steps_with_a_gradient_give_the_same_pixels_and_another_gradient(
 ) -> None:
     edit.branch = branch = randomised(EditBranch(edit.model, rank=2), 0.1)
     found, slopes = [], []
-    for count in (1, 2, 3):
+    for count in (1, 3):
         branch.zero_grad()
         drawn = edit.redraw(squares(), PROMPTS, num_grad_steps=count)
         drawn.sum().backward()
         found.append(drawn.detach())
         slopes.append(branch.hint.add.weight.grad.clone())
-    torch.testing.assert_close(found[0], found[2])
+    torch.testing.assert_close(found[0], found[1])
     assert not torch.allclose(slopes[0], slopes[1], rtol=1e-3)
-    assert not torch.allclose(slopes[1], slopes[2], rtol=1e-3)
     assert not any(p.requires_grad for p in edit.model.parameters())
 
 

@@ -67,7 +67,12 @@ class Losses(Callback):
 
 
 def trained(
-    model: DiffusionMaskEditor, root: Path, folder: Path, *callbacks: Callback, steps: int = 2
+    model: DiffusionMaskEditor,
+    root: Path,
+    folder: Path,
+    *callbacks: Callback,
+    steps: int = 2,
+    num_validation_batches: int = 0,
 ) -> dict[str, float]:
     """Train for a few optimizer steps, two a batch, and return what was logged."""
     trainer = Trainer(
@@ -82,7 +87,7 @@ def trained(
         num_sanity_val_steps=0,
         val_check_interval=1,
         check_val_every_n_epoch=None,
-        limit_val_batches=1 if steps < 10 else 0,
+        limit_val_batches=num_validation_batches,
     )
     splits = Splits(test=("DIS-TE1",))
     data = DIS5K(root, size=32, batch_size=4, num_workers=0, cache=None, splits=splits)
@@ -101,7 +106,7 @@ def test_branch_and_discriminator_learn_and_the_model_stays(
     frozen = model._frozen.masactrl.model
     before = [parameters(x) for x in (frozen, model.discriminator)]
     branch = {name: x.clone() for name, x in model.net.state_dict().items()}
-    logged = trained(model, discs, tmp_path)
+    logged = trained(model, discs, tmp_path, num_validation_batches=1)
     after = [parameters(x) for x in (frozen, model.discriminator)]
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, False]
     # the other half of each pair begins to learn when these have left zero
@@ -115,7 +120,14 @@ def test_branch_and_discriminator_learn_and_the_model_stays(
     assert not any(name.startswith("_frozen") for name in model.state_dict())
 
 
-@pytest.mark.parametrize("off", ["adversarial", "content", "structure"])
+@pytest.mark.parametrize(
+    "off",
+    [
+        "adversarial",
+        pytest.param("content", marks=pytest.mark.slow),
+        pytest.param("structure", marks=pytest.mark.slow),
+    ],
+)
 def test_weight_of_zero_switches_a_term_off(
     off: str, sd: Path, discs: Path, tmp_path: Path
 ) -> None:
@@ -130,7 +142,7 @@ def test_adapter_that_fit_leaves_are_the_averages_and_it_learns_on(
     sd: Path, discs: Path, tmp_path: Path
 ) -> None:
     model = editor(sd)
-    trained(model, discs, tmp_path, EMAWeightAveraging(decay=0.5), AdapterWriter(), steps=4)
+    trained(model, discs, tmp_path, EMAWeightAveraging(decay=0.5), AdapterWriter())
     folder = tmp_path / "adapter"
     assert torch.equal(load_file(folder / HINT)["hint.add.bias"], model.net.hint.add.bias)
     again = editor(sd, adapter=str(folder))
