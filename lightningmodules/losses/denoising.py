@@ -54,7 +54,9 @@ def level_weights(alphas: Tensor, prediction: Prediction, most: float | None) ->
     """Return how much each noise level counts: min-SNR (Hang et al., ICCV 2023, arXiv 2303.09556).
 
     Of the signal-to-noise ratio ``s = a / (1 - a)`` the error of the image counts min(s, most);
-    what that is in terms of noise or v follows.
+    what that is in terms of noise or v follows. The levels next to pure noise then count next to
+    nothing: a model that is to paint from pure noise, where v alone says anything, wants none of
+    it.
 
     Args:
         alphas: ``(B,)`` cumulated alphas in [0, 1).

@@ -127,7 +127,7 @@ def test_callback_refuses_a_module_of_another_kind(callback: SampleGrid | Pipeli
 def test_few_masks_are_learned_by_heart(tmp_path: Path) -> None:
     batch = bars(4)
     model = tiny_diffusion("mask", ("mask",), dropping=Dropping(prompt=0.0, control=0.0))
-    trained(model, tmp_path, batch, steps=400)
+    trained(model, tmp_path, batch, steps=250)
     drawn = model.eval().draw(batch) > 0.5
     truth = batch.mask > 0.5
     overlap = (drawn & truth).sum((1, 2, 3)) / (drawn | truth).sum((1, 2, 3))
