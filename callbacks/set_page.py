@@ -72,6 +72,7 @@ def write_set_page(found: SetRecords, figures: Mapping[str, Json], *, progress: 
         rejected_later=rejections_by_list(found.folder, found.ids),
         megabytes=sum(sizes) / 1e6,
         by_hand=f"{BY_HAND}.txt",
+        has_counterfactuals=sheets[0].num_columns > 2,
         recipe=json.dumps(found.plan.recipe, indent=1),
     )
     write_atomically(page / PAGE.name, text.encode())
@@ -96,6 +97,7 @@ def _pairs(found: SetRecords, sheets: Sequence[Sheet]) -> dict[str, Json]:
         "set": found.plan.digest,
         "file": f"{BY_HAND}.txt",
         "tile": TILE,
+        "columns": sheets[0].num_columns,
         "sheets": names,
         "byHand": by_hand,
         "fixed": fixed,

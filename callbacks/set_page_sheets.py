@@ -1,9 +1,11 @@
 """Small pictures of the pairs of a set, some dozens in a file, for a page that loads few at a time.
 
 A sheet has a row for each pair: photo, then mask, each in a square of `TILE` pixels at its upper
-left corner.
+left corner. In a set with counterfactuals two more follow: the counterfactual, and how far photo
+and counterfactual differ.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,17 +36,21 @@ class Sheet:
     stop: int
     name: str
     """Of its file, which tells the content: what stands need not be drawn again."""
+    num_columns: int
+    """2, or 4 where the set has counterfactuals."""
 
 
 def sheets_of(found: SetRecords) -> list[Sheet]:
     """Return the sheets of all published pairs, in their order."""
     sheets = []
-    drawn = f"{TILE}-{_QUALITY}"
+    num_columns = 4 if _has_counterfactuals(found) else 2
+    drawn = f"{TILE}-{_QUALITY}" + (f"-{num_columns}" if num_columns > 2 else "")
     for shard, reader in found.shards.items():
         checksum = str(reader.done["sha256"])[:12]
         for start in range(0, len(reader), _ROWS):
             stop = min(start + _ROWS, len(reader))
-            sheets.append(Sheet(shard, start, stop, f"{shard}-{checksum}-{drawn}-{start}.jpg"))
+            name = f"{shard}-{checksum}-{drawn}-{start}.jpg"
+            sheets.append(Sheet(shard, start, stop, name, num_columns))
     return sheets
 
 
@@ -58,7 +64,8 @@ def write_sheet(found: SetRecords, place: Path, sheet: Sheet) -> int:
     with suppress(FileNotFoundError):
         return (place / sheet.name).stat().st_size
     reader = found.shards[sheet.shard]
-    rows = [_row(reader.sample(number)) for number in range(sheet.start, sheet.stop)]
+    numbers = range(sheet.start, sheet.stop)
+    rows = [_row(reader.sample(number), sheet.num_columns) for number in numbers]
     done, data = cv2.imencode(".jpg", np.vstack(rows), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
     assert done  # in memory, of a size and dtype that the format has
     write_atomically(place / sheet.name, data.tobytes())
@@ -71,14 +78,27 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _row(sample: Sample) -> Pixels:
+def _has_counterfactuals(found: SetRecords) -> bool:
+    files = (pair["files"] for shard in found.shards.values() for pair in shard.pairs)
+    return any(isinstance(names, dict) and "counterfactual" in _stems(names) for names in files)
+
+
+def _stems(names: Iterable[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def _row(sample: Sample, num_columns: int) -> Pixels:
     pixels, alpha = image_and_coverage(sample)
     image = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    mask = cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)
-    row = np.zeros((TILE, 2 * TILE, 3), np.uint8)
+    pictures = [image, cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)]
+    if sample.counterfactual is not None:
+        other = np.ascontiguousarray(sample.counterfactual.numpy().transpose(1, 2, 0))
+        other = cv2.cvtColor(other, cv2.COLOR_RGB2BGR)
+        pictures += [other, cv2.absdiff(image, other)]
+    row = np.zeros((TILE, num_columns * TILE, 3), np.uint8)
     height, width = tile_size(image.shape[0], image.shape[1])
     method = cv2.INTER_AREA if max(image.shape) > TILE else cv2.INTER_NEAREST
-    for column, picture in enumerate((image, mask)):
+    for column, picture in enumerate(pictures):
         left = column * TILE
         row[:height, left : left + width] = cv2.resize(
             picture, (width, height), interpolation=method

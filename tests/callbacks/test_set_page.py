@@ -207,3 +207,20 @@ def test_keys_page_and_reject_and_a_reload_forgets_nothing(tmp_path: Path) -> No
     assert result["screen"] == [ids[1], ids[5], ids[11]]
     (tmp_path / "set" / "rejected_by_hand.txt").write_text(result["list"])
     assert rejected_later(tmp_path / "set") == {ids[1], *mine}
+
+
+def test_counterfactual_and_its_difference_stand_beside_photo_and_mask(tmp_path: Path) -> None:
+    def pair(sample: Sample) -> Sample:
+        image = torch.full((3, 6, 8), 150, dtype=torch.uint8)
+        mask = torch.full((6, 8), 200, dtype=torch.uint8)
+        return replace(sample, image=image, mask=mask, counterfactual=image - 110)
+
+    toy_set(tmp_path, made=pair)
+    page = write(tmp_path).read_text()
+    assert "below them the counterfactual" in page
+    name, rows = known(tmp_path)["sheets"][0]
+    pixels = cv2.imread(str(tmp_path / "page" / "sheets" / str(name)))
+    assert pixels is not None
+    assert pixels.shape == (rows * TILE, 4 * TILE, 3)
+    levels = [int(pixels[20, column * TILE + 20, 0]) for column in range(4)]
+    assert levels == pytest.approx([150, 200, 40, 110], abs=3)
