@@ -25,6 +25,7 @@ from generation.diffusion.denoise import (
     denoising_step,
 )
 from generation.diffusion.noise import generators_for, noise
+from generation.diffusion.one_graph import one_graph
 from generation.diffusion.reduced_step import Added, ReducedStep
 from generation.diffusion.sampler_table import SamplerTable, sampler_table
 from generation.diffusion.sampling import Refinement, Sampling
@@ -118,8 +119,8 @@ class ControlNetPainter(nn.Module):
         self._step: Step = denoising_step
         self._added: Added = added_by_controls
         if compile_step:
-            self._step = torch.compile(denoising_step, fullgraph=True, dynamic=False)
-            self._added = torch.compile(added_by_controls, fullgraph=True, dynamic=False)
+            self._step = one_graph(denoising_step)
+            self._added = one_graph(added_by_controls)
 
     @torch.no_grad()
     def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample]:
