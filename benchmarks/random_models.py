@@ -94,7 +94,7 @@ def write_base(
         pooled = bool(number) or is_transformer
         text = CLIPTextModelWithProjection if pooled else CLIPTextModel
         write(lambda c=config, t=text: t(_text_config(c)), home / f"text_encoder{ending}")
-        _tokenizer(folder / "words").save_pretrained(home / f"tokenizer{ending}")
+        letters_tokenizer(folder / "words").save_pretrained(home / f"tokenizer{ending}")
         index[f"text_encoder{ending}"] = ["transformers", text.__name__]
         index[f"tokenizer{ending}"] = ["transformers", "CLIPTokenizer"]
     name, settings = base.scheduler
@@ -147,7 +147,7 @@ def _text_config(config: Config) -> CLIPTextConfig:
     return CLIPTextConfig(**config, bos_token_id=0, eos_token_id=1, pad_token_id=1)
 
 
-def _tokenizer(folder: Path) -> CLIPTokenizer:
+def letters_tokenizer(folder: Path) -> CLIPTokenizer:
     """Return a tokenizer of single letters: what is said does not decide on the time."""
     letters = [*string.ascii_lowercase, *string.digits, *",."]
     words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{each}</w>" for each in letters)]

@@ -1,4 +1,4 @@
-"""Finish the drafts of a generation run on the device: edit, paint, judge."""
+"""Finish the drafts of a generation run on the device: edit, paint, label, judge."""
 
 import time
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ from torch import nn
 
 from datamodules.generation_result import DraftedShard, FinishedShard, Rejected, Seconds
 from datamodules.sample import Sample
+from datamodules.vocabulary import BACKGROUND
 from generation.edits.edit_chains import EditChains
 from generation.filters.filter import Filter, Judgement, ScoringFilter
+from generation.labelers.labeler import Labeler, shown_classes, with_labels
 from generation.painters.batch_painter import BatchPainter
 from generation.prompts.prompts import PreparedPrompts
 
@@ -27,13 +29,15 @@ class _HasPrompts(Protocol):
 
 
 class Synthesizer(LightningModule):
-    """Edits the masks of a shard, paints them in fixed batches and asks the filters about each.
+    """Edits the masks of a shard, paints and labels in fixed batches, asks the filters about each.
 
     Args:
-        batch_size: Drafts that are painted together. The batches of a shard are always the same,
-            whatever the number of devices.
+        batch_size: Drafts that are painted, and images that are labelled, together. The batches of
+            a shard are always the same, whatever the number of devices.
         edits: Edits masks on the device, for the painter. Null: the drafts' own are painted.
         painter: Paints on the device. Null: the drafts are finished pairs.
+        labeler: Draws label maps on what was painted, or on the drafts' images, in place of their
+            masks. Null: the masks stay.
         filters: Asked in turn; the first to find a reason rejects the pair.
 
     Raises:
@@ -46,6 +50,7 @@ class Synthesizer(LightningModule):
         batch_size: int = 8,
         edits: EditChains | None = None,
         painter: BatchPainter | None = None,
+        labeler: Labeler | None = None,
         filters: Sequence[Filter] = (),
     ) -> None:
         super().__init__()
@@ -56,6 +61,7 @@ class Synthesizer(LightningModule):
         self.batch_size = batch_size
         self.edits = edits
         self.painter = painter
+        self.labeler = labeler
         self.filters = list(filters)
         # listed, so that they move to the device
         self.judges = nn.ModuleList(f.net for f in self.filters if isinstance(f, _HasNet))
@@ -65,7 +71,10 @@ class Synthesizer(LightningModule):
 
         Raises:
             PromptError: If one cannot be made.
+            ValueError: If the labeler cannot look for a class.
         """
+        if self.labeler is not None:
+            self.labeler.check([name for name in class_names if name != BACKGROUND])
         edits = [] if self.edits is None else list(self.edits.edits.values())
         for part in (*edits, self.painter):
             if isinstance(part, _HasPrompts) and isinstance(part.prompts, PreparedPrompts):
@@ -75,8 +84,8 @@ class Synthesizer(LightningModule):
         """Return the finished pairs of a shard, and all that were rejected.
 
         Raises:
-            ValueError: If an edit or the painter did not return one result for each draft, in their
-                order.
+            ValueError: If an edit, the painter or the labeler did not return one result for each
+                draft, in their order.
         """
         made: list[Sample] = batch.samples.unpacked()
         rejected = {each.id: each for each in batch.rejected}
@@ -91,6 +100,12 @@ class Synthesizer(LightningModule):
             with _Stage(self.device) as stage:
                 made = self._painted(made, self.painter)
             seconds["paint"] = stage.seconds
+        if self.labeler is not None:
+            with _Stage(self.device) as stage:
+                labelled = self._labelled(made, self.labeler)
+            seconds["label"] = stage.seconds
+            rejected |= {each.id: each for each in labelled if isinstance(each, Rejected)}
+            made = [each for each in labelled if isinstance(each, Sample)]
         with _Stage(self.device) as stage:
             judged = {sample.id: self._judged(sample) for sample in made}
         seconds["filter"] = stage.seconds
@@ -118,6 +133,19 @@ class Synthesizer(LightningModule):
                     "must return one for each, in their order and under their ids"
                 )
             done += painted
+        return done
+
+    def _labelled(self, pairs: Sequence[Sample], labeler: Labeler) -> list[Sample | Rejected]:
+        done: list[Sample | Rejected] = []
+        for start in range(0, len(pairs), self.batch_size):
+            batch = pairs[start : start + self.batch_size]
+            found = labeler.label(
+                [pair.image for pair in batch], [shown_classes(pair) for pair in batch]
+            )
+            done += [
+                with_labels(pair, labels, labeler=labeler)
+                for pair, labels in zip(batch, found, strict=True)
+            ]
         return done
 
     def _judged(self, sample: Sample) -> Judgement:

@@ -11,6 +11,8 @@ from datamodules.sample_record import pack
 from generation.edits.edit_chains import EditChains, NamedChain
 from generation.filters.filter import Judgement, Rejection
 from generation.filters.mask_agreement import MaskAgreement
+from generation.labelers.detector import Detections
+from generation.labelers.labeler import Labels
 from lightningmodules.synthesizer import Synthesizer
 from networks.adapter import ImageInput
 from tests.datamodules.generation_toys import toy_sample, toy_shard
@@ -192,3 +194,51 @@ def test_prompts_of_edits_and_painter_are_made_for_all_classes_beforehand() -> N
 def test_prompts_that_need_no_preparation_are_left_alone() -> None:
     Synthesizer(painter=Prompted(None)).prepare_classes(["chair"])
     Synthesizer(painter=Prompted(lambda name, seed: name)).prepare_classes(["chair"])
+
+
+class Half(nn.Module):
+    """Labels the first class on the upper half of every image but that of seed 2."""
+
+    models = ("half@1",)
+    licence = "CC0-1.0"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def check(self, class_names: Sequence[str]) -> None:
+        if "nothing" in class_names:
+            raise ValueError("class name 'nothing' cannot be looked for")
+
+    def label(
+        self, images: Sequence[torch.Tensor], class_names: Sequence[Sequence[str]]
+    ) -> list[Labels]:
+        self.sizes.append(len(images))
+        unseen = 255 - toy_sample(IDS[2], 2).image
+        found = []
+        for image in images:
+            mask = torch.zeros(image.shape[1:], dtype=torch.uint8)
+            mask[: len(mask) // 2] = not torch.equal(image, unseen)
+            none = torch.zeros(0)
+            boxes = Detections(boxes=none, scores=none, classes=none, best=torch.tensor([0.125]))
+            found.append(Labels(mask=mask, weight=255 * mask, detections=boxes))
+        return found
+
+
+def test_what_was_painted_is_labelled_in_batches_before_it_is_judged() -> None:
+    labeler = Half()
+    module = Synthesizer(batch_size=2, painter=Inverter(), labeler=labeler, filters=[Odd()])
+    found = module.predict_step(drafted(), 0)
+    assert labeler.sizes == [2, 2, 1]
+    assert [sample.id for sample in found.samples] == ["toy~0", "toy~4"]
+    assert found.samples[0].class_names == ("background", "toy")
+    assert found.samples[0].mask.float().mean() == pytest.approx(0.4)  # 2 of 5 rows
+    assert found.rejected[1] == Rejected("toy~2", "Half", "no pixel of toy (best score 0.12)")
+    assert list(found.seconds) == ["draft", "paint", "label", "filter"]
+
+
+def test_names_that_cannot_be_looked_for_are_told_before_anything_is_made() -> None:
+    module = Synthesizer(labeler=Half())
+    module.prepare_classes(["chair", "background"])
+    with pytest.raises(ValueError, match="'nothing' cannot be looked for"):
+        module.prepare_classes(["chair", "nothing"])
