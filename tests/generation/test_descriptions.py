@@ -1,0 +1,175 @@
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from datamodules.draft_source import DraftSource, OfClasses
+from datamodules.json_value import Json
+from datamodules.sample import MaskKind
+from datamodules.vocabulary import SHIPPED, Vocabulary, read_vocabulary
+from generation.draft_sources.names import NameDrafts
+from generation.prompts.descriptions import (
+    TemplateDescriptions,
+    distinct,
+    without_classes,
+)
+from generation.prompts.descriptions_model import LanguageModelDescriptions
+from generation.prompts.prompts import PromptError
+
+
+class Writer:
+    """A language model that answers with a list, and counts what it is asked."""
+
+    name = "writer@1"
+    parameters: dict[str, Json] = {}  # noqa: RUF012 - never changed
+    batch_size = 2
+
+    def __init__(self, *answers: str) -> None:
+        self.given = list(answers)
+        self.asked: list[str] = []
+
+    def answers(self, requests: Sequence[str], seeds: Sequence[int]) -> Iterator[str]:
+        for request in requests:
+            self.asked.append(request)
+            yield self.given[(len(self.asked) - 1) % len(self.given)]
+
+    def release(self) -> None:
+        """Hold nothing."""
+
+
+def names(folder: Path, *lines: str) -> Path:
+    path = folder / "names.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_template_descriptions_name_their_classes_in_words_of_their_own() -> None:
+    lvis = read_vocabulary(SHIPPED / "lvis.txt")
+    spoken = lvis.prompt_names()
+    groups = [(spoken[k], spoken[-k - 1]) for k in range(0, 1200, 97)]
+    found = TemplateDescriptions().many(groups, range(len(groups)), 2)
+    for k, texts in zip(range(0, 1200, 97), found, strict=True):
+        own = [lvis.names[k], lvis.names[-k - 1]]
+        for text in texts:
+            assert {m.index for m in Vocabulary.of_names(own).mentions(text)} == {0, 1}
+
+
+def test_template_descriptions_are_a_function_of_the_seed_and_differ() -> None:
+    one, again = (TemplateDescriptions().many([("cat",)], [7], 10) for _ in range(2))
+    assert one == again
+    assert len(distinct(one[0])) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "classes", "expected"),
+    [
+        ("Two oxen pull the cart.", ["ox", "cart"], "Two nothing pull nothing."),
+        ("A red bus", ["bus (vehicle)"], "A red nothing"),
+        ("a bow, weapon, on a wall", ["bow (weapon)"], "nothing, on a wall"),
+        ("A hot dog and a dog", ["hot dog", "dog"], "nothing and nothing"),
+        ("the Birdcages", ["birdcage"], "nothing"),
+    ],
+)
+def test_every_mention_of_a_class_is_replaced_with_its_article(
+    text: str, classes: list[str], expected: str
+) -> None:
+    assert without_classes(text, classes) == expected
+
+
+def test_text_without_its_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not mention 'dog'"):
+        without_classes("a cat", ["cat", "dog"])
+
+
+def test_near_duplicates_are_dropped_and_the_first_stays() -> None:
+    texts = ["a cat in a park at dusk", "A cat, in a park at dusk!", "a cat on a roof", "a ship"]
+    assert distinct(texts) == [0, 2, 3]
+    assert distinct(texts, most_shared=1.0) == [0, 1, 2, 3]
+    assert distinct([]) == []
+
+
+def test_model_is_asked_for_the_four_demands_and_once_only(tmp_path: Path) -> None:
+    model = Writer("1. A cat on a roof.\n2) Some cats in a barn\n- a dog\n\n<think>cat")
+    written = LanguageModelDescriptions(model, tmp_path, attempts=1)
+    assert written.many([("cat",)], [1], 3) == [["A cat on a roof.", "Some cats in a barn"]]
+    request = model.asked[0]
+    for demand in ("complex", "diverse", "colour, posture and action", "differ", '"cat"'):
+        assert demand in request
+    assert written.many([("cat",)], [1], 3) == [["A cat on a roof.", "Some cats in a barn"]]
+    assert len(model.asked) == 1
+
+
+def test_model_is_asked_again_until_there_are_enough(tmp_path: Path) -> None:
+    model = Writer("A cat and a dog", "no", "Dogs beside cats\nA cat and a dog")
+    written = LanguageModelDescriptions(model, tmp_path)
+    assert written.many([("cat", "dog")], [1], 2) == [["A cat and a dog", "Dogs beside cats"]]
+    assert len(model.asked) == 3
+
+
+def test_model_that_never_names_the_class_is_one_error(tmp_path: Path) -> None:
+    written = LanguageModelDescriptions(Writer("a dog"), tmp_path)
+    with pytest.raises(PromptError, match="writer@1 wrote no usable description of cat in 3"):
+        written.many([("cat",)], [1], 2)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def source(folder: Path, *, number: int = 12, **options: float) -> NameDrafts:
+    path = names(folder, "bus (vehicle)", "cat", "hot dog")
+    return NameDrafts(path, TemplateDescriptions(), number=number, per_group=4, size=16, **options)  # type: ignore[arg-type]
+
+
+def test_drafts_have_a_description_and_names_and_nothing_painted(tmp_path: Path) -> None:
+    made: DraftSource = source(tmp_path)
+    made.prepare()
+    assert isinstance(made, OfClasses)
+    assert len(set(made.keys())) == 12
+    keys = made.keys()
+    for key in keys:
+        draft = made.draft(key, seed=3)
+        assert draft.mask_kind is MaskKind.LABELS
+        assert draft.class_names[0] == "background"
+        assert not draft.image.any()
+        assert not draft.mask.any()
+        without_classes(draft.prompt, draft.class_names[1:])  # raises if one is not mentioned
+        assert "/" not in key
+    counts = [len(made.draft(key, seed=3).class_names) for key in keys]
+    assert set(counts) == {2, 3}
+
+
+def test_descriptions_are_the_inputs_of_the_run(tmp_path: Path) -> None:
+    one, again, other = source(tmp_path), source(tmp_path), source(tmp_path, seed=1)
+    for each in (one, again, other):
+        each.prepare()
+    assert one.fingerprint() == again.fingerprint()
+    assert one.fingerprint() != other.fingerprint()
+    assert one.keys() == again.keys()
+
+
+def test_too_few_different_descriptions_are_one_error(tmp_path: Path) -> None:
+    made = NameDrafts(
+        names(tmp_path, "cat"),
+        TemplateDescriptions(["red"], ["in fog"]),
+        number=50,
+        two_share=0,
+        most_shared=0.2,
+    )
+    with pytest.raises(ValueError, match="descriptions of 1 classes differ enough"):
+        made.prepare()
+
+
+def test_unknown_class_and_empty_list_are_refused(tmp_path: Path) -> None:
+    path = names(tmp_path, "cat", "hot dog")
+    with pytest.raises(ValueError, match="did you mean 'cat'"):
+        NameDrafts(path, TemplateDescriptions(), number=1, classes=["cats"])
+    with pytest.raises(ValueError, match="empty list"):
+        NameDrafts(path, TemplateDescriptions(), number=1, classes=[])
+    (tmp_path / "none.txt").write_text("# nothing\n")
+    with pytest.raises(ValueError, match="at least one class"):
+        NameDrafts(tmp_path / "none.txt", TemplateDescriptions(), number=1)
+
+
+def test_numbers_out_of_range_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="number 0"):
+        source(tmp_path, number=0)
+    with pytest.raises(ValueError, match="of one class"):
+        NameDrafts(names(tmp_path, "cat"), TemplateDescriptions(), number=1)
