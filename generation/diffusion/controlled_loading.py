@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from generation.diffusion import sd3_denoiser, unet_denoiser
@@ -12,13 +13,13 @@ from generation.diffusion.controlled_sd3 import ControlledSd3
 from generation.diffusion.controlled_unet import ControlledUNet
 from generation.diffusion.controls import Control
 from generation.diffusion.loading import (
-    ModelNotFound,
     Pipeline,
     load_network,
     load_pipeline,
     network_class,
     network_files,
     pipeline_files,
+    weights_file,
 )
 
 
@@ -32,6 +33,8 @@ class Adapter:
     """Name of the file in it, such as ``Hyper-SD15-8steps-CFG-lora.safetensors``."""
     weight: float = 1.0
     """Factor of what it adds."""
+    revision: str = "main"
+    """Of the hub."""
 
 
 def load_controlled(
@@ -59,8 +62,7 @@ def load_controlled(
     pipeline = load_pipeline(files, dtype)
     names = [files.name]
     if adapter is not None:
-        _merge(pipeline, adapter)
-        names.append(f"{adapter.model}/{adapter.file}")
+        names.append(_merge(pipeline, adapter))
     kind = type(pipeline).__name__
     if "unet" in pipeline.components:
         return _with_unet(pipeline, controls, names, dtype)
@@ -69,16 +71,27 @@ def load_controlled(
     raise ValueError(f"base {model!r} is a {kind}: give one of SD 1.x, SD 2.x, SDXL or SD3")
 
 
-def _merge(pipeline: Pipeline, adapter: Adapter) -> None:
+def _merge(pipeline: Pipeline, adapter: Adapter) -> str:
+    """Merge an adapter into a base and return its name with what is in it."""
+    path, name = weights_file(adapter.model, adapter.file, revision=adapter.revision)
     try:
-        pipeline.load_lora_weights(adapter.model, weight_name=adapter.file)
-    except OSError as error:
-        raise ModelNotFound(
-            f"adapter {adapter.model!r} has no file {adapter.file!r} that can be had: give a hub "
-            "id or a folder with the file"
+        pipeline.load_lora_weights(path.parent, weight_name=path.name, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ValueError(
+            f"adapter {name} cannot be merged into a {type(pipeline).__name__}: give a LoRA for "
+            f"this base ({_first_line(error)})"
         ) from error
+    if not pipeline.get_active_adapters():  # diffusers only remarks that no key is known
+        raise ValueError(
+            f"adapter {name} has no weights for a {type(pipeline).__name__}: give a LoRA for it"
+        )
     pipeline.fuse_lora(lora_scale=adapter.weight)
     pipeline.unload_lora_weights()
+    return name
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(":.")
 
 
 def _with_unet(

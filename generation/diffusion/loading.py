@@ -1,7 +1,7 @@
 """Diffusion models by hub id or local folder."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -72,19 +72,68 @@ def network_files(
     Raises:
         ModelNotFound: If it is neither here nor to be had.
     """
+    return snapshot_files(
+        model, index="config.json", wanted=("*.json", "*.txt", weights), revision=revision
+    )
+
+
+def snapshot_files(
+    model: str, *, index: str, wanted: Sequence[str], revision: str = "main"
+) -> ModelFiles:
+    """Return a local folder, or some files of a model of the hub.
+
+    Args:
+        model: Hub id (``owner/name``) or local folder.
+        index: Name of the file without which it is no such model.
+        wanted: Patterns of the names of the files to fetch.
+        revision: Of the hub: a branch, tag or commit.
+
+    Raises:
+        ModelNotFound: If it is neither here nor to be had.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    found = _local(model, "config.json")
+    found = _local(model, index)
     if found is None:
-        wanted = ["*.json", "*.txt", weights]
         try:
-            found = Path(snapshot_download(model, revision=revision, allow_patterns=wanted))
+            found = Path(snapshot_download(model, revision=revision, allow_patterns=list(wanted)))
         except (OSError, HFValidationError) as error:
             raise _missing(model, revision) from error
-        if not (found / "config.json").exists():
-            raise _missing(model, revision)
+        if not (found / index).exists():
+            raise ModelNotFound(f"model {model!r} has no {index}: give one in the hub's layout")
     return ModelFiles(found, _name(model, found))
+
+
+def weights_file(model: str, file: str, *, revision: str = "main") -> tuple[Path, str]:
+    """Return where a single file of weights lies, and its name with what is in it.
+
+    Args:
+        model: Hub id (``owner/name``) or local folder.
+        file: Its name there.
+        revision: Of the hub: a branch, tag or commit.
+
+    Raises:
+        ModelNotFound: If it is neither here nor to be had.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError
+
+    found = _local(model, file)
+    if found is not None:
+        digest = content_hashes([found / file])[found / file]
+        return found / file, f"{found.resolve().name}/{file}@sha256:{digest[:16]}"
+    try:
+        path = Path(hf_hub_download(model, file, revision=revision))
+    except RemoteEntryNotFoundError as error:
+        raise ModelNotFound(
+            f"model {model!r} (revision {revision!r}) has no {file}: name one of its files"
+        ) from error
+    except (OSError, HFValidationError) as error:
+        raise _missing(model, revision) from error
+    # the cache has a folder for each commit
+    commit = path.parents[len(Path(file).parts) - 1].name
+    return path, f"{model}/{file}@{commit}"
 
 
 def load_pipeline(files: ModelFiles, dtype: torch.dtype = torch.float32) -> Pipeline:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generation.diffusion.loading import ModelNotFound
-from networks.features import weights_hash
+import torch
+
+from generation.diffusion.loading import ModelNotFound, snapshot_files
 
 if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -37,7 +38,7 @@ class Zero123:
     scheduler: "DDIMScheduler"
     """The levels of noise that it was trained at."""
     name: str
-    """With its commit or the hash of its U-Net, for `datamodules.sample.Provenance.models`."""
+    """With what its weights are, as `datamodules.sample.Provenance.models` has it."""
 
 
 def load_zero123(model: str, *, revision: str = "main") -> Zero123:
@@ -57,7 +58,9 @@ def load_zero123(model: str, *, revision: str = "main") -> Zero123:
 
     from networks.zero123 import CCProjection, CLIPCameraProjection, Zero123Net
 
-    folder = _folder(model, revision)
+    wanted = ("*.json", "*.safetensors", "*.bin")
+    files = snapshot_files(model, index=_INDEX, wanted=wanted, revision=revision)
+    folder = files.folder
     index = json.loads((folder / _INDEX).read_text())
     kinds = {"cc_projection": CCProjection, "clip_camera_projection": CLIPCameraProjection}
     named = [name for name in kinds if name in index]
@@ -70,17 +73,17 @@ def load_zero123(model: str, *, revision: str = "main") -> Zero123:
         net = Zero123Net(
             UNet2DConditionModel.from_pretrained(folder / "unet"),
             AutoencoderKL.from_pretrained(folder / "vae"),
-            image_encoder=CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder"),
+            image_encoder=CLIPVisionModelWithProjection.from_pretrained(
+                folder / "image_encoder",
+                dtype=torch.float32,  # transformers would keep the 16 bits of a file
+            ),
             camera_projection=kinds[named[0]].from_pretrained(folder / named[0]),
         )
         scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
     except OSError as error:
         line = " ".join(str(error).split())
         raise ModelNotFound(f"{folder} is no whole Zero-1-to-3: {line}") from error
-    net = net.eval().requires_grad_(False)
-    commit = folder.name if folder.parent.name == "snapshots" else weights_hash(net.unet)
-    name = model if folder.parent.name == "snapshots" else folder.resolve().name
-    return Zero123(net, scheduler, f"{name}@{commit}")
+    return Zero123(net.eval().requires_grad_(False), scheduler, files.name)
 
 
 def save_zero123(net: "Zero123Net", scheduler: "DDIMScheduler", folder: Path) -> None:
@@ -105,29 +108,3 @@ def save_zero123(net: "Zero123Net", scheduler: "DDIMScheduler", folder: Path) ->
         projection: ["pipeline_zero1to3", type(net.camera_projection).__name__],
     }
     (folder / _INDEX).write_text(json.dumps(index, indent=2) + "\n")
-
-
-def _folder(model: str, revision: str) -> Path:
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HFValidationError
-
-    local = Path(model).expanduser()
-    if (local / _INDEX).exists():
-        return local
-    if local.is_dir():
-        raise ModelNotFound(f"folder {local} has no {_INDEX}: give a folder in the hub's layout")
-    try:
-        patterns = ["*.json", "*.safetensors", "*.bin"]
-        found = Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
-    except (OSError, HFValidationError) as error:
-        place = f"models/{model.rpartition('/')[2]}"
-        raise ModelNotFound(
-            f"model {model!r} (revision {revision!r}) is no folder here, is not in the cache "
-            f"{constants.HF_HUB_CACHE} and cannot be had from {constants.ENDPOINT}; on a machine "
-            f"with a network run `hf download {model} --local-dir {place}`, copy the folder here "
-            "and give its path as the model; configs/generation/maskfactory.yaml turns objects by "
-            "generation.edits.view_change.ViewChange and runs without any download"
-        ) from error
-    if not (found / _INDEX).exists():
-        raise ModelNotFound(f"{model} has no {_INDEX}: give a model in the layout of diffusers")
-    return found

@@ -68,7 +68,13 @@ def load_pretrained(model: str, kind: type[Network], *, revision: str = "main") 
 
     files = network_files(model, revision=revision, weights="*.safetensors")
     try:
-        net = kind.from_pretrained(files.folder, use_safetensors=True, local_files_only=True)
+        net = kind.from_pretrained(
+            # transformers would keep the 16 bits of many files, which images in [0, 1] do not have
+            files.folder,
+            use_safetensors=True,
+            local_files_only=True,
+            dtype=torch.float32,
+        )
         tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
         prepared = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
             files.folder, local_files_only=True

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 
 from datamodules.sample import MaskKind, Provenance, Sample
-from generation.diffusion.controlled_loading import Adapter
 from generation.diffusion.controls import CannyCondition, Control, MaskCondition
 from generation.diffusion.noise import generators_for
 from generation.diffusion.sampling import Refinement, Sampling
@@ -19,6 +18,7 @@ from generation.painters.controlnet_painter import NEGATIVE_PROMPT, ControlNetPa
 from tests.generation.tiny_pipelines import save_sd3, save_sd15, save_sdxl
 
 STEPS, GUIDANCE, WEIGHTS = 3, 5.0, (0.8, 0.5)
+_TRAILING = {"timestep_spacing": "trailing", "clip_sample": False}
 SAMPLING = Sampling(steps=STEPS, guidance=GUIDANCE)
 
 
@@ -55,7 +55,6 @@ def painter(
     shown: Sequence[Control] | None = None,
     sampling: Sampling = SAMPLING,
     refinement: Refinement | None = None,
-    adapter: Adapter | None = None,
     prompts: Callable[[str, int], str] | None = lambda name, _: f"a photo of {name}",
 ) -> ControlNetPainter:
     return ControlNetPainter(
@@ -65,7 +64,6 @@ def painter(
         size=32,
         sampling=sampling,
         refinement=refinement,
-        adapter=adapter,
         licence="Apache-2.0",
     )
 
@@ -112,7 +110,9 @@ def shipped(models: Path, base: str) -> diffusers.DiffusionPipeline:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("base", ["sd15", "sdxl", "union", "sd3"])
+@pytest.mark.parametrize(
+    "base", ["sd15", pytest.param("sdxl", marks=pytest.mark.slow), "union", "sd3"]
+)
 def test_image_is_that_of_the_pipeline_which_diffusers_ships(models: Path, base: str) -> None:
     ours = painter(models, base)
     sample = draft()
@@ -168,10 +168,17 @@ def _first(net: ControlNetPainter, drafts: Sequence[Sample], size: tuple[int, in
         return net._first_pass(generators, net._conditions(jobs, size), size)
 
 
-def test_seed_and_controls_make_the_image(models: Path, sd15: ControlNetPainter) -> None:
+def test_seed_makes_the_image(sd15: ControlNetPainter) -> None:
     (image,) = painted(sd15, draft())
     assert torch.equal(image, painted(sd15, draft())[0])
     assert not torch.equal(image, painted(sd15, draft(seed=4))[0])
+
+
+@pytest.mark.slow
+def test_controls_make_the_image_and_those_switched_off_cost_nothing(
+    models: Path, sd15: ControlNetPainter
+) -> None:
+    (image,) = painted(sd15, draft())
     canny, mask = controls(models, "sd15")
     assert not torch.equal(image, painted(painter(models, "sd15", shown=[canny]), draft())[0])
     off = Control(model="nowhere/at-all", condition=MaskCondition(), enabled=False)
@@ -224,9 +231,9 @@ def _roughness(image: Tensor) -> float:
     ("scheduler", "options"),
     [
         ("LCMScheduler", {}),
-        ("TCDScheduler", {}),
-        ("DDIMScheduler", {"timestep_spacing": "trailing", "clip_sample": False}),
-        ("EulerAncestralDiscreteScheduler", {}),
+        pytest.param("TCDScheduler", {}, marks=pytest.mark.slow),
+        pytest.param("DDIMScheduler", _TRAILING, marks=pytest.mark.slow),
+        pytest.param("EulerAncestralDiscreteScheduler", {}, marks=pytest.mark.slow),
     ],
 )
 def test_few_step_samplers_are_chosen_by_name(
@@ -237,25 +244,7 @@ def test_few_step_samplers_are_chosen_by_name(
     assert image.float().std() > 5
 
 
-def test_adapter_is_merged_into_the_base(models: Path, sd15: ControlNetPainter) -> None:
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    unet = diffusers.UNet2DConditionModel.from_pretrained(models / "sd15" / "unet")
-    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_k"], init_lora_weights=False))
-    layers = get_peft_model_state_dict(unet)
-    diffusers.StableDiffusionPipeline.save_lora_weights(
-        models / "lora", unet_lora_layers=layers, weight_name="few.safetensors"
-    )
-    adapter = Adapter(model=str(models / "lora"), file="few.safetensors")
-    adapted = painter(models, "sd15", adapter=adapter)
-    assert not torch.equal(painted(adapted, draft())[0], painted(sd15, draft())[0])
-    none = painter(
-        models, "sd15", adapter=Adapter(model=adapter.model, file=adapter.file, weight=0)
-    )
-    assert torch.equal(painted(none, draft())[0], painted(sd15, draft())[0])
-
-
+@pytest.mark.slow
 def test_steps_that_leave_out_work_paint_nearly_the_same_and_say_so(
     models: Path, sd15: ControlNetPainter
 ) -> None:
@@ -272,6 +261,7 @@ def test_steps_that_leave_out_work_paint_nearly_the_same_and_say_so(
     assert ",scheduler=base,reduced(2,0.7),refined(64," in pair.provenance.edits[-1]
 
 
+@pytest.mark.slow
 def test_weights_in_16_bits_paint_nearly_the_same(models: Path, sd15: ControlNetPainter) -> None:
     half = ControlNetPainter(
         model=str(models / "sd15"), controls=controls(models, "sd15"), size=32, sampling=SAMPLING,

@@ -37,6 +37,14 @@ def test_score_is_the_cosine_that_transformers_own_parts_give(clip: Path) -> Non
     assert judgement.scores[SCORE] == pytest.approx(wanted, abs=1e-5)
 
 
+def test_weights_in_16_bits_are_read_in_32(tmp_path: Path) -> None:
+    folder = write_clip(tmp_path / "clip")
+    CLIPModel.from_pretrained(folder).half().save_pretrained(folder)
+    judge = ImageTextScore(str(folder), min_cosine=-1)
+    assert {x.dtype for x in judge.net.parameters()} == {torch.float32}
+    assert SCORE in judge.judge(pair()).scores
+
+
 def test_whole_image_of_any_shape_is_seen(clip: Path) -> None:
     judge = ImageTextScore(str(clip), min_cosine=-1)
     sample = pair(size=(9, 70))

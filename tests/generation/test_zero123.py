@@ -130,7 +130,7 @@ def test_edit_names_camera_parent_and_model(view: Zero123View) -> None:
     assert found.provenance.parents == ("chair",)
     assert found.provenance.licence == ""
     assert f"polar={move.polar:.2f}, azimuth={move.azimuth:.2f}" in found.provenance.edits[0]
-    assert found.provenance.models[0].startswith("tiny-zero123@")
+    assert found.provenance.models[0].startswith("tiny-zero123@sha256:")
     assert torch.equal(found.mask, view.edit([draft()], [11])[0].mask)
 
 
@@ -189,6 +189,15 @@ def test_projection_of_the_hub_has_no_sizes_in_its_configuration(tmp_path: Path)
     loaded = CCProjection.from_pretrained(tmp_path)
     assert set(loaded.state_dict()) == {"projection.weight", "projection.bias"}
     assert loaded.projection.weight.shape == (768, 772)
+
+
+def test_image_encoder_in_16_bits_is_read_in_32(tmp_path: Path, folder: Path) -> None:
+    half = load_zero123(str(folder))
+    half.net.image_encoder.half()
+    save_zero123(half.net, half.scheduler, tmp_path / "half")
+    found = load_zero123(str(tmp_path / "half"))
+    assert {x.dtype for x in found.net.parameters()} == {torch.float32}
+    assert found.name != load_zero123(str(folder)).name
 
 
 def test_model_that_is_not_there_says_how_to_place_it(
