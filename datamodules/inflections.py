@@ -14,6 +14,8 @@ _IRREGULAR = {
 }
 """Plurals that no rule makes."""
 _ENDINGS = (("y", "ies"), ("f", "ves"), ("fe", "ves"), ("man", "men"))
+_SINGULAR_IN_S = frozenset({"atlas", "canvas", "chess", "gas", "lens", "pancreas", "series"})
+"""Words that end in s and stand for one thing."""
 _PLURAL_ENDINGS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("men", "man"), ("es", ""))
 
 
@@ -41,3 +43,18 @@ def inflections(word: str) -> set[str]:
             if stem.endswith(ending):
                 forms.add(stem.removesuffix(ending) + plural)
     return forms
+
+
+def is_plural(noun: str) -> bool:
+    """Return whether a noun, or the last word of several, is read as a plural.
+
+    Example:
+        >>> is_plural("office chairs"), is_plural("people"), is_plural("glass"), is_plural("lens")
+        (True, True, False, False)
+    """
+    last = noun.lower().rpartition(" ")[2]
+    if last in _IRREGULAR.values():
+        return True
+    return (
+        last.endswith("s") and not last.endswith(("ss", "us", "is")) and last not in _SINGULAR_IN_S
+    )
