@@ -9,6 +9,7 @@ from torch import Tensor
 from datamodules.generation_result import Rejected
 from datamodules.sample import MaskKind, Provenance, Sample
 from generation.edits.extent import HALF
+from generation.licence import joint_licence
 
 
 class BatchEdit(Protocol):
@@ -88,13 +89,8 @@ def with_mask(
             revision=str(version),
             config=origin.config,
             parents=origin.parents or (draft.id,),
-            licence=_both(origin.licence, licence),
+            licence=joint_licence(origin.licence, licence),
             edits=(*origin.edits, edit),
             models=(*origin.models, *models),
         ),
     )
-
-
-def _both(parents: str, models: str) -> str:
-    """Return the licence of what was made under two of them; unknown if one is."""
-    return "" if "" in (parents, models) else " AND ".join(sorted({parents, models}))

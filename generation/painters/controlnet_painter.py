@@ -32,6 +32,7 @@ from generation.diffusion.sampling import Refinement, Sampling
 from generation.diffusion.schedulers import scheduler_like
 from generation.diffusion.size_buckets import bucket
 from generation.diffusion.tiles import Tile, TiledStep, tile_starts
+from generation.licence import joint_licence
 from generation.prompts.prompts import Prompts, models_of, prompts_for
 
 VERSION = 1
@@ -277,7 +278,7 @@ class ControlNetPainter(nn.Module):
                 revision=str(VERSION),
                 config=draft.provenance.config,
                 parents=draft.provenance.parents,
-                licence=_joint(draft.provenance.licence, self.licence),
+                licence=joint_licence(draft.provenance.licence, self.licence),
                 edits=(*draft.provenance.edits, self._described()),
                 models=tuple(dict.fromkeys(models)),
             ),
@@ -312,8 +313,3 @@ def _bytes(image: Tensor, draft: Sample) -> Tensor:
     if tuple(image.shape[1:]) != size:
         image = F.interpolate(image[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1)
     return (image * 255).round().to(torch.uint8).cpu()
-
-
-def _joint(*licences: str) -> str:
-    """Return what keeps every licence; one that is not known leaves all unknown."""
-    return "" if "" in licences else " AND ".join(sorted(set(licences)))

@@ -14,6 +14,7 @@ from datamodules.resize import resize
 from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
 from generation.edits.warp import Warp, apply
+from generation.licence import joint_licence
 from generation.painters.blend import corrected, exchanged, inlaid, light_of
 from generation.painters.box import Box, box_around
 from generation.painters.decoys import add_decoys
@@ -171,7 +172,7 @@ class WarpPainter:
                 source="warp",
                 revision=str(VERSION),
                 parents=tuple(dict.fromkeys(parent.id for parent in parents)),
-                licence=_joint_licence([parent.provenance.licence for parent in parents]),
+                licence=joint_licence(*[parent.provenance.licence for parent in parents]),
             ),
         )
 
@@ -274,8 +275,3 @@ def _lacking_grain(target: Floats, photo: Floats, scene: Floats) -> Floats:
     missing = np.sqrt(np.abs(other - own))
     share = target if own < other else 1 - target
     return (share * missing).astype(np.float32)
-
-
-def _joint_licence(licences: list[str]) -> str:
-    """Return an SPDX expression of all parents' licences; empty if one is unknown."""
-    return "" if "" in licences else " AND ".join(sorted(set(licences)))
