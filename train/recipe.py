@@ -12,7 +12,7 @@ from datamodules.shard_files import ImageFormat
 # Where things lie decides nothing: the source answers for the content of its photos.
 _PLACES = ("root", "cache")
 # Under these keys a name without a folder is a file too; elsewhere it is a word.
-_FILES = ("weights",)
+_FILES = ("adapter", "model", "weights")
 
 
 def recipe_of(config: Namespace, *, precision: str, image_format: ImageFormat) -> dict[str, Json]:

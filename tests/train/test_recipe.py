@@ -56,6 +56,18 @@ def test_folder_of_weights_counts_by_the_content_of_all_its_files(tmp_path: Path
     assert of_model(weights=str(one)) not in (first, changed)
 
 
+@pytest.mark.parametrize("key", ["model", "adapter"])
+def test_model_in_a_folder_beside_counts_by_its_content(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small").mkdir()
+    Path("small/model.safetensors").write_bytes(b"weights")
+    first = of_model(edit={key: "small"})
+    Path("small/model.safetensors").write_bytes(b"weightz")
+    assert of_model(edit={key: "small"}) != first
+
+
 def test_word_that_is_a_files_name_by_chance_stays_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
