@@ -14,7 +14,8 @@ Compared, interleaved:
 Before that, in float32 and not compiled, ours must give the pipeline's pixels to one grey level,
 or the command fails; how far each arm is from them in its own dtype is in the row. Only seeds,
 prompts and masks are shared: noise is drawn and control pictures are embedded by each for itself.
-On the CPU times are of the processor, and graphs, operations and their flops are counted.
+On the CPU times are of the processor, our step is captured as a graph but not compiled to kernels,
+which takes many minutes there, and operations and their flops are counted.
 """
 
 import argparse
@@ -27,12 +28,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple, cast
+from typing import NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor
 
-from benchmarks.generation_arms import Arm, DType, Reduction, Setting, ours, shipped
+from benchmarks.generation_arms import Arm, Compiled, DType, Reduction, Setting, ours, shipped
 from benchmarks.hub_configs import BASES
 from benchmarks.interleaved import interleaved, spread
 from benchmarks.op_count import graphs_of, work_of
@@ -62,9 +63,9 @@ def measured(
     steps: int,
     repeats: int,
     approximate: bool,
-    compile_step: bool = True,
+    compiled: Compiled,
 ) -> Row:
-    """Return the row of one size; uncompiled it says nothing of our speed."""
+    """Return the row of one size."""
     with tempfile.TemporaryDirectory() as name, torch.no_grad():
         folder = Path(name)
         write_base(BASES[size], folder, dtype=torch.bfloat16, device=device)
@@ -73,11 +74,9 @@ def measured(
         truth, error = _truth(setting, drafts[:2])
         one_by_one, batched = shipped(setting, dtype)
         arms = {"published": one_by_one, "batched": batched}
-        arms["ours"], painter = ours(setting, dtype, compile_step=compile_step)
+        arms["ours"], painter = ours(setting, dtype, compiled=compiled)
         if approximate:
-            arms["approximate"], _ = ours(
-                setting, dtype, compile_step=compile_step, reduction=REDUCED
-            )
+            arms["approximate"], _ = ours(setting, dtype, compiled=compiled, reduction=REDUCED)
         begun = {name: _begun(partial(arm, drafts), truth) for name, arm in arms.items()}
         calls = {name: partial(arm, drafts) for name, arm in arms.items()}
         seconds = interleaved(calls, device=device, repeats=repeats)
@@ -86,6 +85,7 @@ def measured(
             "dtype": dtype,
             "batch": batch,
             "steps": steps,
+            "compiled": compiled,
             "network_calls": len(sampler_table(painter.net.pipeline.scheduler, steps=steps).times),
             "float32_error": asdict(error),
             "images_per_second": {
@@ -106,7 +106,7 @@ def _truth(setting: Setting, drafts: Sequence[Sample]) -> tuple[Tensor, PixelErr
     """Return the pipeline's images in float32, and how far ours are from them."""
     # cuDNN's convolutions are in TensorFloat-32 otherwise, which has 10 bits
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        found = ours(setting, "float32", compile_step=False)[0](drafts)
+        found = ours(setting, "float32", compiled="no")[0](drafts)
         truth = shipped(setting, "float32")[1](drafts)
     return truth, pixel_errors(found, truth)
 
@@ -130,7 +130,7 @@ def _work(setting: Setting, drafts: Sequence[Sample], dtype: DType) -> Row:
     """Return what a batch asks of the device on each side, not compiled."""
     sides: dict[str, Arm] = {
         "batched": shipped(setting, dtype)[1],
-        "ours": ours(setting, dtype, compile_step=False)[0],
+        "ours": ours(setting, dtype, compiled="no")[0],
     }
     return {name: asdict(work_of(partial(arm, drafts))) for name, arm in sides.items()}
 
@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--compiled", choices=get_args(Compiled))
     parser.add_argument("--approximate", action="store_true")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
@@ -184,6 +185,7 @@ def main() -> None:
         steps=options.steps,
         repeats=options.repeats,
         approximate=options.approximate,
+        compiled=options.compiled or ("graphs" if device.type == "cpu" else "kernels"),
     )
     row = {**found, **facts(device)}
     print(table(row))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,11 +13,14 @@ from torch import Tensor
 from benchmarks.hub_configs import Base
 from datamodules.sample import Sample
 from generation.diffusion.controls import CannyCondition, Condition, Control, MaskCondition
+from generation.diffusion.denoise import added_by_controls, denoising_step
 from generation.diffusion.noise import generators_for
 from generation.diffusion.sampling import Sampling
 from generation.painters.controlnet_painter import NEGATIVE_PROMPT, ControlNetPainter
 
 DType = Literal["float32", "bfloat16", "float16"]
+Compiled = Literal["no", "graphs", "kernels"]
+"""Graphs: a step is captured, but its operations stay as they are. Kernels: as painters compile."""
 Arm = Callable[[Sequence[Sample]], Tensor]
 """From drafts to ``(B, 3, H, W)`` uint8 images on the CPU."""
 
@@ -52,7 +56,7 @@ def ours(
     setting: Setting,
     dtype: DType,
     *,
-    compile_step: bool,
+    compiled: Compiled,
     reduction: Reduction = EXACT,
 ) -> tuple[Arm, ControlNetPainter]:
     """Return our painter as an arm, and itself."""
@@ -66,9 +70,13 @@ def ours(
         size=setting.base.side,
         sampling=Sampling(steps=setting.steps, guidance=GUIDANCE, **reduction._asdict()),
         refinement=None,
-        compile_step=compile_step,
+        compile_step=compiled == "kernels",
         dtype=dtype,
     ).to(setting.device)
+    if compiled == "graphs":
+        captured = partial(torch.compile, fullgraph=True, dynamic=False, backend="eager")
+        painter._step = captured(denoising_step)
+        painter._added = captured(added_by_controls)
 
     def paint(drafts: Sequence[Sample]) -> Tensor:
         pairs = painter.paint(drafts, [draft.seed for draft in drafts])
