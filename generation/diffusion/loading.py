@@ -147,6 +147,8 @@ def load_pipeline(files: ModelFiles, dtype: torch.dtype = torch.float32) -> Pipe
     """
     from diffusers import DiffusionPipeline
 
+    import networks.identity_vae  # noqa: F401  # found by diffusers only where it is imported
+
     index = json.loads((files.folder / "model_index.json").read_text())
     left_out: dict[str, bool | None] = {
         part: None
