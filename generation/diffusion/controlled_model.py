@@ -5,12 +5,12 @@ Letters: B pictures, H, W their size, c, h, w channels and size of their latents
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from generation.diffusion.autoencoding import precision_of, without_overflow
 from generation.diffusion.denoise import Conditions, Text
 from generation.diffusion.loading import Network, Pipeline
 
@@ -117,7 +117,7 @@ class ControlledModel(nn.Module, ABC):
         Args:
             images: ``(B, 3, H, W)`` float in [-1, 1].
         """
-        with self._autoencoder() as vae:
+        with without_overflow(self.pipeline.vae, precision_of(self.denoiser)) as vae:
             found = [vae.encode(each.to(vae.dtype)).latent_dist.mode() for each in images[:, None]]
         return (torch.cat(found).float() - self._shift) * self._scale
 
@@ -126,7 +126,7 @@ class ControlledModel(nn.Module, ABC):
 
         One by one: at 2 K the decoder takes gigabytes for each, and gains little from a batch.
         """
-        with self._autoencoder() as vae:
+        with without_overflow(self.pipeline.vae, precision_of(self.denoiser)) as vae:
             unscaled = (latents / self._scale + self._shift).to(vae.dtype)
             found = [vae.decode(each).sample.float() for each in unscaled[:, None]]
         return (torch.cat(found) / 2 + 0.5).clamp(0, 1)
@@ -141,7 +141,7 @@ class ControlledModel(nn.Module, ABC):
         """Return ``(1, L, D)`` tokens and ``(1, P)`` pooled text of a prompt."""
 
     def _encoded(self, text: str) -> tuple[Tensor, Tensor | None]:
-        key = (text, str(self.device), str(self._precision()))
+        key = (text, str(self.device), str(precision_of(self.denoiser)))
         if key not in self._texts:
             tokens, pooled = self._encode_prompt(text)
             self._texts[key] = tokens[0], None if pooled is None else pooled[0]
@@ -149,22 +149,6 @@ class ControlledModel(nn.Module, ABC):
                 self._texts.popitem(last=False)
         self._texts.move_to_end(key)
         return self._texts[key]
-
-    def _precision(self) -> torch.dtype:
-        kind = self.device.type
-        if torch.is_autocast_enabled(kind):
-            return torch.get_autocast_dtype(kind)
-        return next(self.denoiser.parameters()).dtype
-
-    @contextmanager
-    def _autoencoder(self) -> Iterator[Network]:
-        """Yield the autoencoder; in float32 where it would overflow in float16, as SDXL's does."""
-        vae = self.pipeline.vae
-        if vae.config.get("force_upcast") and self._precision() == torch.float16:
-            with torch.autocast(self.device.type, enabled=False):
-                yield vae.float()
-        else:
-            yield vae
 
 
 def shrink_of(pipeline: Pipeline) -> int:

@@ -62,7 +62,7 @@ def ddim_schedule(scheduler: NoiseScheduler, num_steps: int) -> DdimSchedule:
         num_steps: S.
 
     Raises:
-        ValueError: If there are more steps than the model knows.
+        ValueError: If there are more steps than the model knows, or the first is of noise alone.
     """
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
@@ -72,6 +72,11 @@ def ddim_schedule(scheduler: NoiseScheduler, num_steps: int) -> DdimSchedule:
         raise ValueError(f"num_steps is {num_steps}: give 1 to {known}, what the model knows")
     ddim.set_timesteps(num_steps)
     levels = [ddim.alphas_cumprod[ddim.timesteps], ddim.final_alpha_cumprod.view(1)]
+    if float(levels[0].min()) <= 0:  # rescale_betas_zero_snr with trailing steps
+        raise ValueError(
+            f"of {num_steps} steps of this model the first sees noise alone, which no image can be "
+            "inverted to: give a model without rescale_betas_zero_snr, or with leading steps"
+        )
     return DdimSchedule(
         timesteps=ddim.timesteps,
         alphas=torch.cat(levels).double(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, cast
 import torch
 from torch import Tensor, nn
 
+from generation.diffusion.autoencoding import precision_of, without_overflow
 from generation.diffusion.inversion import DdimSchedule, ddim_schedule
 from generation.diffusion.loading import load_pipeline, pipeline_files
 
@@ -103,14 +104,16 @@ class LatentModel(nn.Module):
             images: ``(B, 1, H, W)`` float in [-1, 1].
         """
         coloured = images.expand(-1, self._channels, -1, -1)
-        return (self.vae.encode(coloured).latent_dist.mode() * self._scale).float()
+        with without_overflow(self.vae, precision_of(self.unet)) as vae:
+            return (vae.encode(coloured).latent_dist.mode() * self._scale).float()
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return grey images ``(B, 1, H, W)`` float32, about [-1, 1], of ``(B, c, h, w)`` latents.
 
         The grey is the mean of the colours.
         """
-        return self.vae.decode(latents / self._scale).sample.float().mean(1, keepdim=True)
+        with without_overflow(self.vae, precision_of(self.unet)) as vae:
+            return vae.decode(latents / self._scale).sample.float().mean(1, keepdim=True)
 
     def text(self, prompts: Sequence[str], size: tuple[int, int]) -> Text:
         """Return what the U-Net is told by prompts; a model trained so is told nothing by "".

@@ -31,5 +31,8 @@ def noise(
     Returns:
         ``(B, *shape)`` float32.
     """
-    drawn = torch.stack([torch.randn(tuple(shape), generator=each) for each in generators])
+    # a trainer in 16 bits changes the default dtype, and with it the noise of a seed
+    drawn = torch.stack(
+        [torch.randn(tuple(shape), generator=each, dtype=torch.float32) for each in generators]
+    )
     return drawn if device is None else drawn.to(device)

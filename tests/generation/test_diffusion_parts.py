@@ -137,6 +137,17 @@ def test_control_without_weight_is_not_used_and_a_negative_one_refused() -> None
         Control(model="a", condition=MaskCondition(), weight=-1)
 
 
+def test_noise_of_a_sample_does_not_depend_on_the_trainers_precision() -> None:
+    (one,), (other,) = generators_for([5], "x"), generators_for([5], "x")
+    expected = noise([one], (4, 6, 7))
+    torch.set_default_dtype(torch.bfloat16)  # as trainers with precision bf16-true do
+    try:
+        found = noise([other], (4, 6, 7))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found, expected)
+
+
 def test_noise_of_a_sample_does_not_depend_on_its_batch() -> None:
     together = noise(generators_for([5, 6], "x"), (2, 3, 3))
     assert torch.equal(together[1:], noise(generators_for([6], "x"), (2, 3, 3)))

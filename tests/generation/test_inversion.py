@@ -134,3 +134,9 @@ def test_a_step_to_the_same_level_changes_nothing() -> None:
 def test_number_of_steps_that_the_model_does_not_know_is_refused(num_steps: int) -> None:
     with pytest.raises(ValueError, match="give 1 to 1000"):
         schedule(num_steps)
+
+
+def test_model_whose_first_step_sees_noise_alone_is_refused() -> None:
+    scheduler = diffusers.DDIMScheduler(rescale_betas_zero_snr=True, timestep_spacing="trailing")
+    with pytest.raises(ValueError, match="noise alone"):
+        ddim_schedule(scheduler, 5)
