@@ -33,6 +33,8 @@ def write_subset(
     recipe: Recipe,
     count: int,
     sample: Callable[[int], Sample],
+    *,
+    masks: str = "gt",
 ) -> None:
     """Write samples 0..count-1 as ``im/<id>.jpg`` and ``gt/<id>.png``.
 
@@ -44,6 +46,7 @@ def write_subset(
         recipe: All that decides the bytes.
         count: Number of pairs.
         sample: The pair of a number; called from several threads.
+        masks: Name of the folder of masks.
 
     Raises:
         ValueError: If the folder is there and was not made by this recipe, or `im` or `gt` is
@@ -59,7 +62,9 @@ def write_subset(
             shutil.rmtree(leftover)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         building.chmod(0o755)  # mkdtemp lets nobody else read it
-        _fill(building, folder.name, count, sample)
+        for part in ("im", masks):
+            (building / part).mkdir()
+        _fill(folder.name, count, lambda index: _save(building, masks, sample(index)))
         (building / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n")
         building.rename(folder)
 
@@ -78,21 +83,19 @@ def _check(folder: Path, recipe: Recipe) -> None:
     )
 
 
-def _fill(folder: Path, name: str, count: int, sample: Callable[[int], Sample]) -> None:
-    for part in ("im", "gt"):
-        (folder / part).mkdir()
+def _fill(name: str, count: int, save: Callable[[int], None]) -> None:
     # drawing and encoding release the interpreter lock
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        done = pool.map(lambda index: _save(folder, sample(index)), range(count))
+        done = pool.map(save, range(count))
         silent = not Console().is_terminal
         for _ in track(done, f"Drawing {name}", total=count, disable=silent):
             pass
 
 
-def _save(folder: Path, sample: Sample) -> None:
+def _save(folder: Path, masks: str, sample: Sample) -> None:
     image = sample.image.permute(1, 2, 0).numpy()[:, :, ::-1]
     _encode(folder / "im" / f"{sample.id}.jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    _encode(folder / "gt" / f"{sample.id}.png", sample.mask.numpy(), [])
+    _encode(folder / masks / f"{sample.id}.png", sample.mask.numpy(), [])
 
 
 def _encode(

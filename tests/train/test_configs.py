@@ -25,9 +25,11 @@ MASACTRL = "mask_editor/masactrl.yaml"  # run in test_masactrl_runs.py
 SHARED = {*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml", "generation/train_*.yaml")}
 EXPERIMENTS = sorted(SHARED - {PREDICT, SCORE, MASACTRL})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
-OPEN_VOCABULARY = names("open_vocabulary/*.yaml")  # run in test_open_vocabulary_runs.py
+# run in test_open_vocabulary_runs.py and test_magicseg.py
+OPEN_VOCABULARY = names("open_vocabulary/*.yaml")
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
-GENERATION = sorted({*names("generation/*.yaml")} - SHARED)  # run in test_generation.py
+# run in test_generation.py, test_maskfactory.py and test_magicseg.py
+GENERATION = sorted({*names("generation/*.yaml")} - SHARED)
 CLIP_SEG = names("clip_seg/*.yaml")  # run in test_clip_seg_runs.py
 
 

@@ -1,0 +1,122 @@
+"""From procedural pairs with counterfactuals to a scored segmenter of named classes, offline."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from callbacks.counterfactual_sheet import outside_difference
+from datamodules.sample import MaskKind
+from datamodules.shard_index import index_of
+from datamodules.shards import ShardReader, published_shards
+from tests.generation.tiny_labelers import write_grounding_dino, write_sam
+from tests.generation.tiny_pipelines import save_sd15
+from train.cli import main
+from train.verify import main as verify
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SMALL = {
+    "class_path": "networks.clip_model.small_clip",
+    "init_args": {"width": 32, "num_layers": 1, "patch_size": 8, "image_size": 32, "dim": 32},
+}
+
+
+def make_pairs(folder: Path, *, number: int = 6) -> None:
+    main(
+        [
+            *("predict", "--config", str(CONFIGS / "generation" / "magicseg_quickstart.yaml")),
+            *("--data.folder", str(folder), "--data.shard_size", "4", "--data.num_workers", "0"),
+            *("--data.source.number", str(number), "--data.source.scenes.size", "32"),
+            *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", f"{folder}.run"),
+        ]
+    )
+
+
+@pytest.mark.slow
+def test_quickstart_goes_from_pairs_over_training_to_a_report(tmp_path: Path) -> None:
+    pairs, run = tmp_path / "pairs", tmp_path / "run"
+    make_pairs(pairs)
+    verify([str(pairs)])
+    for made in ("counterfactuals.png", "page/index.html", "classes/classes.json"):
+        assert (pairs / made).is_file()
+    clip = json.dumps(SMALL)
+    small = ["--model.net.clip", clip, "--trainer.accelerator", "cpu", "--data.num_workers", "0"]
+    main(
+        [
+            *("fit", "--config", str(CONFIGS / "clip_seg" / "quickstart.yaml"), *small),
+            *("--data.roots", f"[{pairs}]", "--data.size", "32", "--data.batch_size", "2"),
+            *("--data.val_share", "0.2", "--trainer.default_root_dir", str(run)),
+            *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2"),
+            *("--trainer.enable_progress_bar", "false"),
+        ]
+    )
+    scenes = json.dumps({"size": 32})
+    main(
+        [
+            *("test", "--config", str(CONFIGS / "open_vocabulary" / "quickstart.yaml"), *small),
+            *("--model.net.weights", str(run / "weights.safetensors")),
+            *("--data.train.root", str(tmp_path / "maps"), "--data.train.number", "3"),
+            *("--data.test.root", str(tmp_path / "maps"), "--data.test.number", "3"),
+            *("--data.train.scenes", scenes, "--data.test.scenes", scenes),
+            *("--trainer.enable_progress_bar", "false"),
+            *("--trainer.default_root_dir", str(tmp_path / "test")),
+        ]
+    )
+    facts = json.loads((tmp_path / "test" / "report" / "open_vocabulary.json").read_text())
+    assert facts["num_images"] == 3
+    assert 0 <= facts["rows"][0]["mean_iou"] <= 1
+
+
+@pytest.mark.slow
+def test_pairs_hold_labels_and_aligned_counterfactuals(tmp_path: Path) -> None:
+    make_pairs(tmp_path / "pairs", number=3)
+    for shard in published_shards(tmp_path / "pairs"):
+        reader = ShardReader(tmp_path / "pairs", shard)
+        for place in range(len(reader)):
+            pair = reader.sample(place)
+            assert pair.mask_kind is MaskKind.LABELS
+            assert pair.mask.max() == len(pair.class_names) - 1
+            assert outside_difference(pair) < 30  # shadows, and what JPEG does to edges
+
+
+def with_tiny_models(folder: Path) -> Path:
+    """The hub's configuration with random models, few steps and two classes."""
+    models = {
+        "stable-diffusion-v1-5/stable-diffusion-v1-5": save_sd15(folder / "sd15"),
+        "IDEA-Research/grounding-dino-base": write_grounding_dino(folder / "dino"),
+        "facebook/sam-vit-huge": write_sam(folder / "sam"),
+    }
+    text = (CONFIGS / "generation" / "magicseg.yaml").read_text()
+    for model, place in models.items():
+        assert model in text
+        text = text.replace(f"model: {model}", f"model: {place}")
+    config = yaml.safe_load(text)
+    config["trainer"] |= {"accelerator": "cpu", "precision": "32-true"}
+    config["trainer"]["default_root_dir"] = str(folder / "run")
+    model = config["model"]["init_args"]
+    model["painter"]["init_args"] |= {"size": 32, "sampling": {"steps": 2, "guidance": 2.0}}
+    names = folder / "names.txt"
+    names.write_text("cat\nhat\n")
+    data = config["data"]["init_args"]
+    data |= {"folder": str(folder / "set"), "shard_size": 2, "num_workers": 0}
+    data["source"]["init_args"] |= {"vocabulary": str(names), "number": 4, "size": 32}
+    path = folder / "magicseg.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.mark.slow
+def test_configuration_of_the_hub_runs_with_models_of_its_layout(tmp_path: Path) -> None:
+    main(["predict", "--config", str(with_tiny_models(tmp_path))])
+    shards = index_of(tmp_path / "set").shards
+    # random models find what they find; each pair is kept or has a reason
+    made = [id for shard in shards for id in shard.ids]
+    rejected = [each for shard in shards for each in shard.rejected]
+    assert len(made) + len(rejected) == 4
+    assert {each[1] for each in rejected} <= {
+        "GroundedSegmenter",
+        "Blankness",
+        "Alignment",
+        "Absence",
+    }
