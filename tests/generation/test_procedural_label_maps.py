@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datamodules.vocabulary import read_vocabulary
+from generation import objects
 from generation.procedural import ProceduralScenes
 from generation.procedural_label_maps import ProceduralLabelMaps
 
@@ -45,3 +47,8 @@ def test_numbers_out_of_range_are_refused(tmp_path: Path) -> None:
         ProceduralLabelMaps(tmp_path, SCENES, number=0)
     with pytest.raises(ValueError, match="one class alone"):
         ProceduralLabelMaps(tmp_path, ProceduralScenes(size=32, classes=["bed"]), number=1)
+
+
+def test_shipped_list_names_the_classes_of_all_scenes() -> None:
+    shipped = Path(objects.__file__).with_name("names.txt")
+    assert read_vocabulary(shipped).names == tuple(objects.CLASSES)
