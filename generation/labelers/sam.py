@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from generation.labelers.pretrained import load_frozen, model_files, whole
+from networks.sam_hq_decoder import as_published
 
-_BOXES_TOGETHER = 16  # the decoder takes 65 MB for a box at the published size
+_BOXES_TOGETHER = 16  # each has maps of 256 x 256 with 32 channels, several at a time
 Embeddings: TypeAlias = "Tensor | Sequence[Embeddings]"
 """What an image encoder returns: one tensor, or several, ``(B, ...)`` each."""
 
@@ -69,6 +70,9 @@ class SegmentAnything(nn.Module):
                 "facebook/sam-vit-huge"
             )
         self._is_hq = kind == "SamHQModel"
+        if self._is_hq:
+            as_published(self.net)
+        self._keeps_aspect = kind != "Sam2Model"
         with whole(files):
             self._pixels = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
                 files.folder, local_files_only=True
@@ -100,7 +104,8 @@ class SegmentAnything(nn.Module):
         values = pixels["pixel_values"].to(device)
         embeddings = self.net.get_image_embeddings(values)
         # SAM keeps the aspect and pads, SAM 2 resizes to a square
-        sizes = pixels.get("reshaped_input_sizes", [values.shape[2:]] * len(shown))
+        whole_size = [values.shape[2:]] * len(shown)
+        sizes = pixels["reshaped_input_sizes"] if self._keeps_aspect else whole_size
         for number, place in enumerate(shown):
             size = (int(sizes[number][0]), int(sizes[number][1]))
             own = self._as_arguments(_one(embeddings, number))
@@ -123,7 +128,7 @@ class SegmentAnything(nn.Module):
             self.net(input_boxes=some[None], multimask_output=False, **embeddings).pred_masks[0]
             for some in torch.split(scaled, _BOXES_TOGETHER)
         ]
-        where = {} if type(self.net).__name__ == "Sam2Model" else {"reshaped_input_sizes": [seen]}
+        where = {"reshaped_input_sizes": [seen]} if self._keeps_aspect else {}
         logits = self._pixels.post_process_masks(
             [torch.cat(low)], original_sizes=[(height, width)], binarize=False, **where
         )

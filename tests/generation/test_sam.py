@@ -16,6 +16,7 @@ from transformers import (
 from transformers.models.sam2.image_processing_sam2 import Sam2ImageProcessor
 
 from generation.labelers.sam import SegmentAnything
+from networks.sam_hq_decoder import as_published
 from tests.generation.test_grounding_dino import noise
 from tests.generation.tiny_labelers import (
     write_grounding_dino,
@@ -51,6 +52,8 @@ def by_transformers(folder: Path, image: Tensor, boxes: Tensor) -> Tensor:
         images = SamImageProcessor.from_pretrained(folder)
         own = SamProcessor(images) if folder.name == "sam" else SamHQProcessor(images)
         net = (SamModel if folder.name == "sam" else SamHQModel).from_pretrained(folder)
+        if folder.name == "sam_hq":
+            as_published(net)
     inputs = own(images=image, input_boxes=[boxes.tolist()], return_tensors="pt")
     shapes = [inputs[name] for name in ("original_sizes", "reshaped_input_sizes") if name in inputs]
     inputs["input_boxes"] = inputs["input_boxes"].float()
@@ -72,6 +75,14 @@ def test_masks_are_those_of_transformers_own_processor(folder: Path) -> None:
             wanted = by_transformers(folder, image, boxes)
             assert wanted.std() > 1e-3
             torch.testing.assert_close(masks, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_boxes_together_equal_one_by_one(folder: Path) -> None:
+    segmenter = SegmentAnything(str(folder))
+    (image,) = noise((24, 40))
+    (together,) = segmenter.masks([image], BOXES[:1])
+    alone = [segmenter.masks([image], [box[None]])[0][0] for box in BOXES[0]]
+    torch.testing.assert_close(together, torch.stack(alone), rtol=1e-4, atol=1e-5)
 
 
 def test_batch_equals_one_by_one(folder: Path) -> None:

@@ -10,7 +10,7 @@ WEIGHTS = Path(__file__).parents[2] / "generation" / "weights"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", sorted(WEIGHTS.iterdir()), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", sorted(WEIGHTS.glob("*/")), ids=lambda folder: folder.name)
 def test_loads_in_a_process_that_has_imported_nothing_else(folder: Path) -> None:
     code = (
         "from generation.diffusion.loading import load_pipeline, pipeline_files\n"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import SamHQConfig, SamHQMaskDecoderConfig, SamHQModel, SamHQVisionConfig
 
+from networks.sam_hq_decoder import as_published
 from networks.sam_hq_keys import sam_hq_sizes, to_transformers
 
 RECORDED: dict[str, Any] = json.loads(
@@ -84,6 +85,7 @@ def test_masks_are_those_of_the_official_code() -> None:
     state = {key: filled(key, shape) for key, shape in shapes("b").items()}
     net = model(state).eval()
     net.load_state_dict(to_transformers(state))
+    as_published(net)
     image = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(0))
     box = torch.tensor([[[100.0, 150.0, 800.0, 900.0]]])
     with torch.no_grad():
