@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from generation.labelers.detector import Detector
-from generation.labelers.labeler import Labels, joint_licence, require_few_classes
+from generation.labelers.labeler import Labels, require_few_classes
 from generation.labelers.overlaps import resolve
 from generation.labelers.sam import BoxSegmenter
+from generation.licence import joint_licence
 
 
 class GroundedSegmenter(nn.Module):

@@ -14,6 +14,7 @@ from datamodules.generation_result import Rejected
 from datamodules.sample import MaskKind, Sample
 from datamodules.vocabulary import BACKGROUND
 from generation.labelers.detector import Detections
+from generation.licence import joint_licence
 
 MAX_CLASSES = 254
 """Of one image: a label map has 8 bits, 0 is background and 255 void."""
@@ -101,17 +102,6 @@ def with_labels(sample: Sample, found: Labels, *, labeler: Labeler) -> Sample | 
             models=(*origin.models, *labeler.models),
         ),
     )
-
-
-def joint_licence(*licences: str) -> str:
-    """Return the SPDX expression that keeps all licences; one that is not known leaves all unknown.
-
-    Example:
-        >>> joint_licence("MIT", "CC0-1.0 AND MIT")
-        'CC0-1.0 AND MIT'
-    """
-    parts = {part for licence in licences for part in licence.split(" AND ")}
-    return "" if "" in licences else " AND ".join(sorted(parts))
 
 
 def require_few_classes(class_names: Sequence[Sequence[str]]) -> None:

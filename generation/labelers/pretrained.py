@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+import torch
+
 from generation.diffusion.loading import ModelFiles, ModelNotFound, network_files
 
 Network: TypeAlias = Any
@@ -35,7 +37,12 @@ def load_frozen(files: ModelFiles, kind: type[Network]) -> Network:
         ValueError: If the folder holds a model of another kind.
     """
     with whole(files):
-        net = kind.from_pretrained(files.folder, use_safetensors=True, local_files_only=True)
+        net = kind.from_pretrained(
+            files.folder,
+            use_safetensors=True,
+            local_files_only=True,
+            dtype=torch.float32,  # else that of the file: half precision is slow on a CPU
+        )
     return net.requires_grad_(False).eval()
 
 

@@ -46,6 +46,13 @@ def test_models_and_licences_of_both_are_kept() -> None:
     assert both.licence == "Apache-2.0 AND CC0-1.0"
 
 
+def test_choice_of_licences_keeps_its_parentheses() -> None:
+    segmenter = WholeBoxes()
+    segmenter.licence = "MIT OR GPL-2.0-only"
+    joint = GroundedSegmenter(BrightBoxes(), segmenter).licence
+    assert joint == "(MIT OR GPL-2.0-only) AND CC0-1.0"
+
+
 def test_more_classes_than_a_label_map_holds_are_refused() -> None:
     with pytest.raises(ValueError, match="255 classes for one image"):
         labeler().label([scene()], [["chair"] * 255])

@@ -107,3 +107,9 @@ def test_many_boxes_are_decoded_in_parts_alike(folder: Path) -> None:
 def test_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="GroundingDinoConfig"):
         SegmentAnything(str(write_grounding_dino(tmp_path / "dino")))
+
+
+def test_weights_stored_in_half_precision_are_computed_with_in_full(tmp_path: Path) -> None:
+    folder = write_sam(tmp_path / "sam")
+    SamModel.from_pretrained(folder).half().save_pretrained(folder)
+    assert {weight.dtype for weight in SegmentAnything(str(folder)).parameters()} == {torch.float32}
