@@ -1,60 +1,21 @@
-import json
-import zlib
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from networks.isnet import ISNet, ISNetGTEncoder
 from networks.outputs import Outputs
+from tests.networks.official import assert_recorded, digests, fill, randn, recorded
 
-REFERENCE = Path(__file__).parent / "reference"
 NETWORKS = {"isnet": ISNet, "isnet_gt_encoder": ISNetGTEncoder}
 SMALL = 1 / 16
-
-
-def recorded(name: str) -> dict[str, Any]:
-    return json.loads((REFERENCE / f"{name}.json").read_text())
-
-
-def randn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def fill(net: nn.Module) -> None:
-    """Give every floating-point key the values that the recorded outputs were made with."""
-    for key, value in net.state_dict().items():
-        if not value.is_floating_point():
-            continue
-        x = randn(*value.shape, seed=zlib.crc32(key.encode()))
-        if key.endswith("running_var"):
-            x = 0.5 + 0.5 * x.abs()
-        elif key.endswith("running_mean"):
-            x = 0.1 * x
-        elif value.ndim >= 2:
-            x = x / value[0].numel() ** 0.5
-        else:
-            x = 0.01 * x if key.endswith("bias") else 1 + 0.1 * x
-        value.copy_(x)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_keys_and_shapes_are_the_published_ones(name: str) -> None:
     with torch.device("meta"):
         net = NETWORKS[name]()
-    lines: dict[str, list[str]] = {}
-    for key, x in net.state_dict().items():
-        line = f"{key} {list(x.shape)} {str(x.dtype).removeprefix('torch.')}"
-        lines.setdefault(key.split(".")[0], []).append(line)
-    digests = {
-        prefix: [len(of), sha256("\n".join(sorted(of)).encode()).hexdigest()]
-        for prefix, of in lines.items()
-    }
-    assert digests == recorded(name)["keys"]
+    assert digests(net) == recorded(name)["keys"]
     assert sum(x.numel() for x in net.parameters()) == recorded(name)["num_parameters"]
 
 
@@ -73,15 +34,7 @@ def test_outputs_equal_those_of_the_official_code(name: str) -> None:
     for x, expected in zip(
         [*maps, *outputs.features], recorded(name)["outputs"].values(), strict=True
     ):
-        assert list(x.shape) == expected["shape"]
-        flat = x.flatten()
-        samples = flat[[(i * (flat.numel() - 1)) // 15 for i in range(16)]]
-        found = [flat.mean().item(), flat.std(correction=0).item(), flat.norm().item()]
-        assert found == pytest.approx([expected[k] for k in ("mean", "std", "l2")], rel=1e-4)
-        # values near 0 are differences of values around the mean
-        assert samples.tolist() == pytest.approx(
-            expected["samples"], rel=1e-4, abs=1e-5 * abs(expected["mean"])
-        )
+        assert_recorded(x, expected)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
