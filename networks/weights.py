@@ -10,6 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from networks.official_weights import published_network
+
 _SIZE_KEY = "trained_size"
 """Of the metadata of a ``.safetensors`` file: height and width in pixels, like ``96x128``, as
 `callbacks.weights_writer` leaves it."""
@@ -50,7 +52,7 @@ def load_weights(net: nn.Module, weights: str) -> None:
     if problems:
         raise WeightsError(
             f"weights {path} do not fit {type(net).__name__}: {'; '.join(problems)}. "
-            "Build the network with the class and arguments (width, encoder) the file was made with"
+            f"{_cure(found, wanted)}"
         )
     net.load_state_dict({names[short]: value for short, value in found.items()})
 
@@ -140,6 +142,13 @@ def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if state and all(name.startswith(prefix) for name in state):
             return _without_prefix({name[len(prefix) :]: x for name, x in state.items()})
     return state
+
+
+def _cure(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
+    fitting = published_network(found)
+    if fitting is not None and fitting != published_network(wanted):
+        return f"They are those of {fitting}"
+    return "Build the network with the class and arguments (width, encoder) the file was made with"
 
 
 def _problems(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> list[str]:
