@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
@@ -29,6 +30,7 @@ from lightningmodules.losses.counterfactual import (
 from lightningmodules.losses.open_vocabulary import ClassMasks, MaskMatching
 from lightningmodules.optimizer_factory import OptimizerFactory
 from lightningmodules.schedules import Schedule
+from metrics.background_threshold import ThresholdSweep
 from networks.clip_prompts import ImageFeatures
 from networks.clip_seg import ClipSeg
 
@@ -93,6 +95,7 @@ class OpenVocabulary(LightningModule):
         self.schedule = schedule
         self.max_steps = max_steps
         self.seed = seed
+        self.val_scores = ThresholdSweep(len(self.names) + 1, void=_UNKNOWN)
 
     def forward(self, image: Tensor, text: Tensor) -> Tensor:
         """Return the logits of names, see `ClipSeg`."""
@@ -121,26 +124,39 @@ class OpenVocabulary(LightningModule):
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the loss; an image meets the same classes in every validation.
+        """Log the loss and count the pixels; an image meets the same classes in every validation.
 
         Raises:
             ValueError: See `require_names`.
         """
         require_names(batch)
-        total = torch.stack(list(self.losses(batch, None).values())).sum()
+        chosen, masks = self._masks(batch, None)
+        logits = self.net.decoder(self.net.encode(batch.image), self.net.embed(self.names)[chosen])
+        total = torch.stack(list(self.loss(logits, masks).values())).sum()
         self.log("val/loss", total, batch_size=len(batch), on_epoch=True, sync_dist=True)
+        self._score(logits, chosen, batch)
 
-    def losses(self, batch: Batch, first_slot: int | None) -> dict[str, Tensor]:
-        """Return the weighted loss terms of a batch of floats, by name.
+    def on_validation_epoch_end(self) -> None:
+        """Log mIoU over all images and ranks, background included.
+
+        It is that of the best threshold of background, which is logged beside it: what a decision
+        at a fixed one would find says more about the scale of the logits than about the network.
+        """
+        scores = self.val_scores.compute()
+        self.log("val/mean_iou", scores["mean_iou"], prog_bar=True)
+        self.log("val/threshold", scores["threshold"])
+        self.val_scores.reset()
+
+    def losses(self, batch: Batch, first_slot: int) -> dict[str, Tensor]:
+        """Return the weighted loss terms of a training batch of floats, by name.
 
         Args:
-            batch: Label maps; the counterfactuals are looked at in training alone.
-            first_slot: Place of its first sample in the run, which the draws depend on. None: they
-                depend on the sample alone.
+            batch: Label maps, with or without counterfactuals.
+            first_slot: Place of its first sample in the run, which the draws depend on.
         """
         chosen, masks = self._masks(batch, first_slot)
         text = self.net.embed(self.names)[chosen]
-        if batch.counterfactual is None or not self.contrast or first_slot is None:
+        if batch.counterfactual is None or not self.contrast:
             return self.loss(self.net.decoder(self.net.encode(batch.image), text), masks)
         both = self.net.encode(torch.cat((batch.image, batch.counterfactual)))
         logits, empty = self.net.decoder(both, torch.cat((text, text))).chunk(2)
@@ -187,13 +203,32 @@ class OpenVocabulary(LightningModule):
         }
 
     def _masks(self, batch: Batch, first_slot: int | None) -> tuple[Tensor, ClassMasks]:
-        """Return the drawn classes, ``(B, K)`` long, and their masks."""
+        """Return the drawn classes, ``(B, K)`` long, and their masks.
+
+        Without a slot the draws depend on the sample alone.
+        """
         mask, number = batch.mask, len(self.names)
         places = self._places_of(batch.class_names).to(mask.device)
         noise = draw_noise(self.seed, batch.id, first_slot, number).to(mask.device)
         chosen = sample_categories(mask, places, noise, self.num_categories)
         labels = relabel(mask, places, chosen, number)
         return chosen, ClassMasks(labels=labels, weight=batch.weight, is_void=mask == VOID)
+
+    def _score(self, logits: Tensor, chosen: Tensor, batch: Batch) -> None:
+        """Count the pixels of each image; those of no weight are void."""
+        number = len(self.names)
+        truth = self._places_of(batch.class_names).to(batch.mask.device)
+        truth = truth.gather(1, batch.mask.flatten(1)).view_as(batch.mask)
+        truth = torch.where(truth == number, 0, truth + 1)
+        truth[(batch.mask == VOID) | (batch.weight[:, 0] == 0)] = _UNKNOWN
+        # one after the other: at full size a hundred maps of a whole batch would fill the memory
+        for own, classes, true in zip(logits, chosen, truth, strict=True):
+            whole = F.interpolate(own[None].float(), true.shape, mode="bilinear")[0]
+            best, place = whole.sigmoid().max(0)
+            self.val_scores.update(best, classes[place] + 1, true)
+
+
+_UNKNOWN = -1  # 255 may be a class of a large vocabulary
 
 
 def require_names(batch: Batch) -> None:

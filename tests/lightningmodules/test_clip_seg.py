@@ -85,7 +85,14 @@ def batch_of(number: int = 4, *, counterfactual: bool = True) -> Batch:
     return collate([views[k] for k in range(number)]).to_float()
 
 
-def trained(model: OpenVocabulary, data: Dataset[View], folder: Path, steps: int = 2) -> None:
+def trained(
+    model: OpenVocabulary,
+    data: Dataset[View],
+    folder: Path,
+    steps: int = 2,
+    *,
+    validated: bool = False,
+) -> None:
     trainer = Trainer(
         accelerator="cpu",
         max_steps=steps,
@@ -99,7 +106,8 @@ def trained(model: OpenVocabulary, data: Dataset[View], folder: Path, steps: int
     def floats(views: list[View]) -> Batch:
         return collate(views).to_float()
 
-    trainer.fit(model, DataLoader(data, batch_size=2, collate_fn=floats))
+    loader = DataLoader(data, batch_size=2, collate_fn=floats)
+    trainer.fit(model, loader, loader if validated else None)
 
 
 def test_a_run_trains_what_is_to_learn_and_nothing_else(vocabulary: Path, tmp_path: Path) -> None:
@@ -184,10 +192,44 @@ def test_a_large_vocabulary_costs_a_step_what_a_small_one_does(tmp_path: Path) -
 
 def test_validation_meets_the_same_classes_each_time(vocabulary: Path) -> None:
     model = model_of(vocabulary).eval()
-    with torch.no_grad():
-        first, second = (model.losses(batch_of(), None) for _ in range(2))
-    assert first == second
-    assert set(first) == {"focal", "dice"}
+    (first, masks), (second, again) = (model._masks(batch_of(), None) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(masks.labels, again.labels)
+
+
+def test_validation_logs_the_miou_of_the_best_threshold(vocabulary: Path) -> None:
+    model, batch = model_of(vocabulary, tiny_net(num_prompts=0)).eval(), batch_of()
+    places = torch.tensor([list(COLOURS).index(names[1]) for names in batch.class_names])
+    # names 0 and 1 drawn with others; the right one is found, weakly, where the square is
+    chosen = torch.tensor([[7, 1, 0]]).expand(4, 3)
+    logits = torch.full((4, 3, 32, 32), -3.0)
+    is_square = batch.mask == 1
+    for k, place in enumerate(places.tolist()):
+        logits[k, 2 - place][is_square[k]] = -1.0
+    model._score(logits, chosen, batch)
+    scores = model.val_scores.compute()
+    assert float(scores["mean_iou"]) == 1
+    assert torch.tensor([-3.0, -1.0]).sigmoid()[0] <= scores["threshold"] < 0.27
+    model.val_scores.reset()
+    logits[:, 2] = 5.0  # everything is red
+    model._score(logits, chosen, batch)
+    assert float(model.val_scores.compute()["mean_iou"]) < 0.5
+
+
+def test_pixels_without_weight_and_void_ones_do_not_count(vocabulary: Path) -> None:
+    model, batch = model_of(vocabulary), batch_of(1)
+    batch.weight[0, 0, 3:] = 0
+    model._score(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, dtype=torch.long), batch)
+    assert int(model.val_scores.counts[0].sum()) == 3 * 32 - 1
+
+
+def test_a_run_logs_its_validation(vocabulary: Path, tmp_path: Path) -> None:
+    model = model_of(vocabulary)
+    trained(model, Squares(), tmp_path, validated=True)
+    logged = model.trainer.callback_metrics
+    assert 0 <= float(logged["val/mean_iou"]) <= 1
+    assert {"val/loss", "val/threshold"} <= set(logged)
+    assert not model.val_scores.update_called  # for the next validation
 
 
 def test_a_soft_mask_is_refused() -> None:

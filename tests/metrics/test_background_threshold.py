@@ -58,3 +58,14 @@ def test_counts_of_two_processes_add_up() -> None:
 def test_a_grid_without_a_way_up_is_an_error(num: int, low: float, high: float) -> None:
     with pytest.raises(ValueError, match="give two or more, upwards"):
         ThresholdSweep(3, num_thresholds=num, low=low, high=high)
+
+
+def test_a_large_vocabulary_keeps_255_for_a_class() -> None:
+    sweep = ThresholdSweep(1204, num_thresholds=3, void=-1)
+    truth = torch.tensor([[255, 1203, 0, -1]])
+    sweep.update(torch.tensor([[0.9, 0.8, 0.1, 0.9]]), torch.tensor([[255, 7, 9, 8]]), truth)
+    # at .5 background and 255 are right, 1203 was missed and 7 found where it is not; at 1 all is
+    # background, which 255 and 1203 are not
+    assert sweep.compute()["curve"][1:].tolist() == [0.5, pytest.approx(1 / 9)]
+    with pytest.raises(ValueError, match="void 255 is one of 1204 labels"):
+        ThresholdSweep(1204)
