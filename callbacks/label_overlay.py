@@ -19,23 +19,35 @@ def label_colour(label: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
+def coloured(labels: Pixels) -> Pixels:
+    """Return ``(H, W, 3)`` RGB of ``(H, W)`` labels; background (0) and void (255) are black."""
+    colours = np.zeros((256, 3), np.uint8)
+    for label in np.unique(labels).tolist():
+        if 0 < label < _VOID:
+            colours[label] = label_colour(label)
+    return colours[labels]
+
+
+def overlay(image: Pixels, labels: Pixels) -> Pixels:
+    """Return an image with its labels in colours, void pixels in black, ``(H, W, 3)`` RGB.
+
+    Args:
+        image: ``(H, W, 3)`` RGB.
+        labels: ``(H, W)``; 0 is background.
+    """
+    return _blended(image, coloured(labels), (labels > 0).astype(np.float32))
+
+
 def label_overlay(sample: Sample) -> Pixels:
     """Return ``(H, W, 3)`` RGB: the image with its labels in colours, void pixels in black.
 
     A soft mask is label 1 as far as it covers.
     """
-    image = np.ascontiguousarray(sample.image.numpy().transpose(1, 2, 0)).astype(np.float32)
+    image = np.ascontiguousarray(sample.image.numpy().transpose(1, 2, 0))
     mask = sample.mask.numpy()
-    if sample.mask_kind is MaskKind.ALPHA:
-        labels, cover = np.ones_like(mask), mask.astype(np.float32) / 255
-    else:
-        labels, cover = mask, (mask > 0).astype(np.float32)
-    colours = np.zeros((256, 3), np.float32)
-    for label in np.unique(labels).tolist():
-        if 0 < label < _VOID:
-            colours[label] = label_colour(label)
-    share = (_STRENGTH * cover)[..., None]
-    return np.round(image * (1 - share) + colours[labels] * share).astype(np.uint8)
+    if sample.mask_kind is MaskKind.LABELS:
+        return overlay(image, mask)
+    return _blended(image, coloured(np.ones_like(mask)), mask / np.float32(255))
 
 
 def objects_of(sample: Sample) -> npt.NDArray[np.bool_]:
@@ -44,3 +56,8 @@ def objects_of(sample: Sample) -> npt.NDArray[np.bool_]:
     if sample.mask_kind is MaskKind.ALPHA:
         return mask >= 128
     return (mask > 0) & (mask < _VOID)
+
+
+def _blended(image: Pixels, colours: Pixels, cover: npt.NDArray[np.float32]) -> Pixels:
+    share = (_STRENGTH * cover)[..., None]
+    return np.round(image * (1 - share) + colours * share).astype(np.uint8)

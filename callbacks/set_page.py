@@ -12,13 +12,22 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from callbacks.label_overlay import label_colour
 from callbacks.page_template import page_template
 from callbacks.set_contents import BY_HAND, rejections_by_list
-from callbacks.set_page_sheets import TILE, Sheet, sheets_of, tile_size, write_sheet
+from callbacks.set_page_sheets import (
+    TILE,
+    Sheet,
+    has_labels,
+    sheets_of,
+    tile_size,
+    write_sheet,
+)
 from callbacks.set_records import SetRecords
 from datamodules.atomic import remove_temporaries, write_atomically
 from datamodules.json_value import Json
 from datamodules.parallel import map_in_threads
+from datamodules.sample import MaskKind
 from datamodules.shard_index import reject_lists
 
 PAGE = Path("page", "index.html")
@@ -72,6 +81,7 @@ def write_set_page(found: SetRecords, figures: Mapping[str, Json], *, progress: 
         rejected_later=rejections_by_list(found.folder, found.ids),
         megabytes=sum(sizes) / 1e6,
         by_hand=f"{BY_HAND}.txt",
+        has_labels=has_labels(found),
         has_counterfactuals=sheets[0].num_columns > 2,
         recipe=json.dumps(found.plan.recipe, indent=1),
     )
@@ -98,6 +108,8 @@ def _pairs(found: SetRecords, sheets: Sequence[Sheet]) -> dict[str, Json]:
         "file": f"{BY_HAND}.txt",
         "tile": TILE,
         "columns": sheets[0].num_columns,
+        "hasLabels": has_labels(found),
+        "colours": _colours(found),
         "sheets": names,
         "byHand": by_hand,
         "fixed": fixed,
@@ -106,7 +118,7 @@ def _pairs(found: SetRecords, sheets: Sequence[Sheet]) -> dict[str, Json]:
 
 
 def _pair(pair: Mapping[str, Json], sheet: int, row: int) -> list[Json]:
-    """Return id, sheet, row, height and width there, and what is told of a pair."""
+    """Return id, sheet, row, height and width there, what is told of a pair, and label names."""
     size, names, provenance = pair["size"], pair["class_names"], pair["provenance"]
     assert isinstance(size, list)
     assert isinstance(names, list)
@@ -123,7 +135,22 @@ def _pair(pair: Mapping[str, Json], sheet: int, row: int) -> list[Json]:
     if isinstance(scores, dict):
         told += [f"{name} {float(str(value)):.3g}" for name, value in scores.items()]
     told.append(f"{size[1]} x {size[0]}")
-    return [str(pair["id"]), sheet, row, height, width, " | ".join(str(each) for each in told)]
+    line = " | ".join(str(each) for each in told)
+    return [str(pair["id"]), sheet, row, height, width, line, list(_label_names(pair))]
+
+
+def _label_names(pair: Mapping[str, Json]) -> Sequence[str]:
+    """Return the names of the labels from 1 on; none of a mask of one object."""
+    names = pair["class_names"]
+    assert isinstance(names, list)
+    return [str(n) for n in names[1:]] if pair["mask_kind"] == MaskKind.LABELS.value else []
+
+
+def _colours(found: SetRecords) -> list[Json]:
+    """Return the colours of the labels from 1 on, as style sheets write them."""
+    pairs = (pair for shard in found.shards.values() for pair in shard.pairs)
+    most = max((len(_label_names(pair)) for pair in pairs), default=0)
+    return [f"rgb{label_colour(label)}" for label in range(1, most + 1)]
 
 
 def _stages(figures: Mapping[str, Json]) -> list[_Stage]:

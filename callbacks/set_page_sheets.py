@@ -1,8 +1,8 @@
 """Small pictures of the pairs of a set, some dozens in a file, for a page that loads few at a time.
 
 A sheet has a row for each pair: photo, then mask, each in a square of `TILE` pixels at its upper
-left corner. In a set with counterfactuals two more follow: the counterfactual, and how far photo
-and counterfactual differ.
+left corner; labels of several classes have their colours. In a set with counterfactuals two more
+follow: the counterfactual, and how far photo and counterfactual differ.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from callbacks.label_overlay import coloured
 from callbacks.set_records import SetRecords
 from datamodules.atomic import write_atomically
-from datamodules.sample import Sample
+from datamodules.sample import MaskKind, Sample
 from datamodules.shard_pairs import image_and_coverage
 
 TILE = 208
@@ -45,6 +46,7 @@ def sheets_of(found: SetRecords) -> list[Sheet]:
     sheets = []
     num_columns = 4 if _has_counterfactuals(found) else 2
     drawn = f"{TILE}-{_QUALITY}" + (f"-{num_columns}" if num_columns > 2 else "")
+    drawn += "-labels" if has_labels(found) else ""
     for shard, reader in found.shards.items():
         checksum = str(reader.done["sha256"])[:12]
         for start in range(0, len(reader), _ROWS):
@@ -78,6 +80,12 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def has_labels(found: SetRecords) -> bool:
+    """Return whether a pair of the set has a label map instead of the mask of one object."""
+    pairs = (pair for shard in found.shards.values() for pair in shard.pairs)
+    return any(pair["mask_kind"] == MaskKind.LABELS.value for pair in pairs)
+
+
 def _has_counterfactuals(found: SetRecords) -> bool:
     files = (pair["files"] for shard in found.shards.values() for pair in shard.pairs)
     return any(isinstance(names, dict) and "counterfactual" in _stems(names) for names in files)
@@ -90,7 +98,10 @@ def _stems(names: Iterable[str]) -> set[str]:
 def _row(sample: Sample, num_columns: int) -> Pixels:
     pixels, alpha = image_and_coverage(sample)
     image = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    pictures = [image, cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)]
+    mask = cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)
+    if sample.mask_kind is MaskKind.LABELS:
+        mask = cv2.cvtColor(coloured(sample.mask.numpy()), cv2.COLOR_RGB2BGR)
+    pictures = [image, mask]
     if sample.counterfactual is not None:
         other = np.ascontiguousarray(sample.counterfactual.numpy().transpose(1, 2, 0))
         other = cv2.cvtColor(other, cv2.COLOR_RGB2BGR)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,11 +16,12 @@ import torch
 
 from callbacks.contact_sheet import contact_sheet
 from callbacks.generation_summary import finish_set, summary
+from callbacks.label_overlay import label_colour
 from callbacks.set_contents import kept_pairs
 from callbacks.set_page import PAGE, write_set_page
 from callbacks.set_page_sheets import TILE
 from callbacks.set_records import read_set
-from datamodules.sample import Sample
+from datamodules.sample import MaskKind, Sample
 from datamodules.shard_index import rejected_later
 from datamodules.shards import DONE, SHARDS
 from tests.datamodules.generated_sets import toy_set
@@ -73,7 +75,7 @@ def test_sheet_holds_photo_and_mask_in_their_proportions(
     write(tmp_path)
     found = known(tmp_path)
     assert sum(rows for _, rows in found["sheets"]) == len(found["pairs"])
-    for _, sheet, row, tall, wide, _ in found["pairs"]:
+    for _, sheet, row, tall, wide, *_ in found["pairs"]:
         name, rows = found["sheets"][sheet]
         pixels = cv2.imread(str(tmp_path / "page" / "sheets" / str(name)))
         assert pixels is not None
@@ -224,3 +226,25 @@ def test_counterfactual_and_its_difference_stand_beside_photo_and_mask(tmp_path:
     assert pixels.shape == (rows * TILE, 4 * TILE, 3)
     levels = [int(pixels[20, column * TILE + 20, 0]) for column in range(4)]
     assert levels == pytest.approx([150, 200, 40, 110], abs=3)
+
+
+def test_labels_have_the_colours_that_stand_beside_their_names(tmp_path: Path) -> None:
+    def scene(sample: Sample) -> Sample:
+        mask = torch.tensor([[0, 1, 2, 255]], dtype=torch.uint8).repeat_interleave(2, 1)
+        names = ("background", "bed", "fan")
+        mask = mask.expand(6, 8).contiguous()
+        return replace(sample, mask=mask, mask_kind=MaskKind.LABELS, class_names=names)
+
+    toy_set(tmp_path, made=scene)
+    page = write(tmp_path).read_text()
+    assert "Photo, labels, labels over photo" in page
+    content: dict[str, Any] = known(tmp_path)
+    assert content["hasLabels"]
+    assert content["pairs"][0][6] == ["bed", "fan"]
+    assert content["colours"] == [f"rgb{label_colour(1)}", f"rgb{label_colour(2)}"]
+    pixels = cv2.imread(str(tmp_path / "page" / "sheets" / content["sheets"][0][0]))
+    assert pixels is not None
+    wanted = [(0, 0, 0), label_colour(1), label_colour(2), (0, 0, 0)]
+    for number, colour in enumerate(wanted):
+        found = pixels[20, TILE + 26 + 52 * number, ::-1]
+        assert found.tolist() == pytest.approx(colour, abs=12)  # JPEG halves the colours' size
