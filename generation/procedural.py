@@ -6,9 +6,11 @@ proved against its masks, other views, other proportions and counterfactuals.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -80,12 +82,20 @@ class ProceduralScenes:
             raise ValueError(f"unknown subsets {unknown}; choose from {', '.join(_SUBSETS)}")
 
     def spec(self, split: Split, index: int) -> SceneSpec:
-        """Return the scene of an index; classes take turns.
-
-        Its id is a DIS5K file name, ``group#Group#class#Class#name``.
-        """
+        """Return the scene of an index; classes take turns, see `id_of`."""
         name = self.classes[index % len(self.classes)]
-        return draw_scene(self.seed, f"{GROUPS[name]}#{name}_{split}_{index:06d}", split, [name])
+        return self._drawn(self.id_of(split, index), split, [name])
+
+    def id_of(self, split: Split, index: int) -> str:
+        """Return a scene's id, a DIS5K file name: ``group#Group#class#Class#name``."""
+        name = self.classes[index % len(self.classes)]
+        return f"{GROUPS[name]}#{name}_{split}_{index:06d}"
+
+    def seeded(self, seed: int) -> Self:
+        """Return scenes of the same kind drawn from another seed."""
+        other = copy(self)
+        other.seed = seed
+        return other
 
     def crowd(self, split: Split, index: int, *, num_objects: int = 3) -> SceneSpec:
         """Return a scene of several objects of different classes, side by side and overlapping.
@@ -98,7 +108,7 @@ class ProceduralScenes:
         id = f"crowd_{split}_{index:06d}"
         rng = np.random.default_rng(seed_for(self.seed, id, "classes"))
         chosen = rng.permutation(len(self.classes))[:num_objects]
-        return draw_scene(self.seed, id, split, [self.classes[k] for k in chosen])
+        return self._drawn(id, split, [self.classes[k] for k in chosen])
 
     def other_view(self, scene: SceneSpec, number: int) -> SceneSpec:
         """Return the same objects, light and background from a random other viewpoint."""
@@ -184,6 +194,9 @@ class ProceduralScenes:
                 "count": count,
             }
             write_subset(root / subset, recipe, count, partial(self._numbered, split, first))
+
+    def _drawn(self, id: str, split: Split, class_names: Sequence[str]) -> SceneSpec:
+        return draw_scene(self.seed, id, split, class_names)
 
     def _numbered(self, split: Split, first: int, number: int) -> Sample:
         return self.sample(self.spec(split, first + number))

@@ -9,7 +9,6 @@ from torch import Tensor
 from datamodules.sample import Sample
 from datamodules.seeds import seed_for
 from datamodules.synthesis import SynthesisError
-from generation.objects import GROUPS
 from generation.procedural import VERSION, ProceduralScenes
 
 _CROWD = "crowd"
@@ -83,7 +82,7 @@ class ProceduralLabels:
         Raises:
             SynthesisError: If no pixel of it is mostly object, which tiny pictures have.
         """
-        own = ProceduralScenes(size=self.scenes.size, classes=self.scenes.classes, seed=seed)
+        own = self.scenes.seeded(seed)
         index = int(key.rpartition("~")[2])
         if key.startswith(_CROWD):
             scene = own.crowd("train", index, num_objects=2)
@@ -95,8 +94,7 @@ class ProceduralLabels:
         # hashed, not drawn from the run's seed: keys are there before any seed
         if seed_for(0, _CROWD, index) / 2**63 < self.crowded_share:
             return f"{_CROWD}_train_{index:06d}"
-        name = self.scenes.classes[index % len(self.scenes.classes)]
-        return f"{GROUPS[name]}#{name}_train_{index:06d}"
+        return self.scenes.id_of("train", index)
 
 
 def only_visible(sample: Sample) -> Sample:

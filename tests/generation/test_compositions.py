@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from generation.compositions import KINDS, CompositionScenes, composed_names, half_of
+from generation.draft_sources.procedural_labels import ProceduralLabels
+from generation.procedural import ProceduralScenes
+
+NAMES = ("red metal chair", "blue brick bed")
+SCENES = CompositionScenes(size=48, names=NAMES)
+
+
+def test_names_are_all_combinations() -> None:
+    names = composed_names()
+    assert len(set(names)) == len(names) == 4 * 3 * len(KINDS)
+    assert "green wooden lamp" in names
+
+
+def test_halves_part_the_names_and_both_have_every_two_words() -> None:
+    even, odd = half_of(composed_names()), half_of(composed_names(), odd=True)
+    assert sorted((*even, *odd)) == sorted(composed_names())
+    assert len(even) == len(odd)
+
+    def pairs(names: tuple[str, ...]) -> set[tuple[str, str]]:
+        words = [name.split() for name in names]
+        return {pair for a, b, c in words for pair in ((a, b), (a, c), (b, c))}
+
+    assert pairs(even) == pairs(odd) == pairs(composed_names())
+
+
+def test_object_has_the_colour_of_its_name() -> None:
+    for index, channel in ((0, 0), (1, 2)):
+        sample = SCENES.labelled(SCENES.spec("val", index))
+        assert sample.class_names == ("background", NAMES[index])
+        of_object = sample.image[:, sample.mask == 1].float().mean(1)
+        assert of_object.argmax() == channel
+
+
+def test_caption_names_every_object() -> None:
+    sample = SCENES.labelled(SCENES.crowd("val", 3, num_objects=2))
+    assert sample.prompt in {f"a {a} and a {b}" for a, b in (NAMES, NAMES[::-1])}
+
+
+def test_scenes_are_a_source_of_generation_runs() -> None:
+    source = ProceduralLabels(SCENES, 4, crowded_share=0.0)
+    key = source.keys()[1]
+    one, again, other = (source.draft(key, seed) for seed in (5, 5, 6))
+    assert one.class_names == ("background", NAMES[1])
+    assert torch.equal(one.image, again.image)
+    assert not torch.equal(one.image, other.image)
+
+
+def test_another_seed_leaves_the_scenes_as_they_were() -> None:
+    scenes = ProceduralScenes(size=32, classes=["bed"], seed=3)
+    assert scenes.seeded(4).spec("train", 0) != scenes.spec("train", 0)
+    assert scenes.seeded(4).seeded(3).spec("train", 0) == scenes.spec("train", 0)
+
+
+@pytest.mark.parametrize("name", ["chair", "pink metal chair", "red metal rocket"])
+def test_unknown_words_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="give a colour"):
+        CompositionScenes(names=[name])
+
+
+def test_test_split_is_refused() -> None:
+    with pytest.raises(ValueError, match="take val"):
+        SCENES.spec("test", 0)
