@@ -11,24 +11,26 @@ from torch.utils.checkpoint import checkpoint
 _Contexts = tuple[AbstractContextManager[None], AbstractContextManager[None]]
 
 
-def run_checkpointed(module: nn.Module, x: Tensor) -> Tensor:
+def run_checkpointed(module: nn.Module, x: Tensor, *, is_random: bool = False) -> Tensor:
     """Return ``module(x)``, keeping only `x` and recomputing the rest in the backward pass.
 
     Gradients, running means and variances equal those of ``module(x)``: a bare
     `torch.utils.checkpoint` would count every batch twice in them.
 
     Args:
-        module: Free of random numbers, such as dropout: their state is not restored.
-        x: ``(B, C, H, W)`` float.
+        module: Takes and returns one tensor.
+        x: Float.
+        is_random: Whether `module` draws random numbers, such as dropout: then the generators are
+            set back for the second pass, which costs a little.
     """
     if torch.compiler.is_compiling():
         # the compiler updates statistics once of its own accord, and refuses context_fn
-        return checkpoint(module, x, use_reentrant=False, preserve_rng_state=False)
+        return checkpoint(module, x, use_reentrant=False, preserve_rng_state=is_random)
     return checkpoint(
         module,
         x,
         use_reentrant=False,
-        preserve_rng_state=False,
+        preserve_rng_state=is_random,
         context_fn=partial(_contexts, module),
     )
 
