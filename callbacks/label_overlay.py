@@ -47,7 +47,7 @@ def label_overlay(sample: Sample) -> Pixels:
     mask = sample.mask.numpy()
     if sample.mask_kind is MaskKind.LABELS:
         return overlay(image, mask)
-    return _blended(image, coloured(np.ones_like(mask)), mask / np.float32(255))
+    return _blended(image, coloured(np.ones_like(mask)), mask.astype(np.float32) / np.float32(255))
 
 
 def objects_of(sample: Sample) -> npt.NDArray[np.bool_]:

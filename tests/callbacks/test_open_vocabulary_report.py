@@ -7,6 +7,7 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
+from callbacks.label_overlay import label_colour
 from callbacks.open_vocabulary_report import OpenVocabularyReport
 from datamodules.labelled_photos import LabelledPhotos
 from datamodules.voc import PascalVOC
@@ -33,13 +34,21 @@ def report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     write_voc(tmp_path / "voc", {"a": labels_of(0, 1, 2)})
     data = LabelledPhotos(test=PascalVOC(tmp_path / "voc"), num_workers=0)
     data.setup("test")
-    trainer = Trainer(logger=False, default_root_dir=tmp_path / "run", accelerator="cpu")
-    trainer.datamodule = data  # type: ignore[attr-defined]  # as Trainer.test does
-    callback, module = OpenVocabularyReport(), Finished()
-    callback.setup(trainer, module, "test")
-    callback.on_test_end(trainer, module)
+    written(data, tmp_path / "run", OpenVocabularyReport())
     assert "PASCAL VOC 2012 (21), 1 photos" in capsys.readouterr().out
     return tmp_path / "run" / "report"
+
+
+def written(data: LabelledPhotos, folder: Path, callback: OpenVocabularyReport) -> None:
+    trainer = Trainer(logger=False, default_root_dir=folder, accelerator="cpu")
+    trainer.datamodule = data  # type: ignore[attr-defined]  # as Trainer.test does
+    module = Finished()
+    callback.setup(trainer, module, "test")
+    (batch,) = data.test_dataloader()
+    truth = batch.truth[0]
+    outputs = [truth, truth.clamp(max=1)]
+    callback.on_test_batch_end(trainer, module, outputs, batch.to_float(), 0)
+    callback.on_test_end(trainer, module)
 
 
 def test_numbers_of_each_protocol_and_class_are_kept(report: Path) -> None:
@@ -69,3 +78,47 @@ def test_another_module_is_refused_before_the_test(tmp_path: Path) -> None:
     trainer.datamodule = LabelledPhotos()  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"OpenVocabularyReport needs .*, got LightningModule"):
         OpenVocabularyReport().setup(trainer, LightningModule(), "test")
+
+
+def test_the_page_shows_truth_and_finds_with_the_names_of_their_colours(report: Path) -> None:
+    page = (report / "index.html").read_text()
+    assert page.count("data:image/jpeg") == 4  # photo, truth, two protocols
+    legend = page[page.index('class="legend"') :]
+    legend = legend[: legend.index("</div>")]
+    for label, name in ((1, "aeroplane"), (2, "bicycle")):
+        assert f'style="background: rgb{label_colour(label)}"></span> {name}' in legend
+    assert "mIoU 100.0" in page
+
+
+def test_rows_of_another_run_on_the_same_photos_stand_beside(report: Path, tmp_path: Path) -> None:
+    data = LabelledPhotos(test=PascalVOC(tmp_path / "voc"), num_workers=0)
+    data.setup("test")
+    other = report / "open_vocabulary.json"
+    written(data, tmp_path / "own", OpenVocabularyReport([other]))
+    facts = json.loads((tmp_path / "own" / "report" / "open_vocabulary.json").read_text())
+    assert [(row["protocol"], row.get("run")) for row in facts["rows"]] == [
+        ("plain", None),
+        ("lists", None),
+        ("plain", "run"),
+        ("lists", "run"),
+    ]
+    assert "lists, scored by the run run" in (tmp_path / "own/report/index.html").read_text()
+    # what that run has from others is not handed on
+    third = OpenVocabularyReport([tmp_path / "own" / "report" / "open_vocabulary.json"])
+    written(data, tmp_path / "third", third)
+    facts = json.loads((tmp_path / "third" / "report" / "open_vocabulary.json").read_text())
+    assert [row.get("run") for row in facts["rows"]] == [None, None, "own", "own"]
+
+
+def test_a_run_on_other_photos_is_refused(report: Path, tmp_path: Path) -> None:
+    write_voc(tmp_path / "two", {"a": labels_of(0, 1), "b": labels_of(0, 2)})
+    data = LabelledPhotos(test=PascalVOC(tmp_path / "two"), num_workers=0)
+    data.setup("test")
+    trainer = Trainer(logger=False, default_root_dir=tmp_path, accelerator="cpu")
+    trainer.datamodule = data  # type: ignore[attr-defined]
+    other = report / "open_vocabulary.json"
+    with pytest.raises(ValueError, match=r"1 photos, this test of .*, 2 photos: test both"):
+        OpenVocabularyReport([other]).setup(trainer, Finished(), "test")
+    other.write_text("[]")
+    with pytest.raises(ValueError, match=r"is no open_vocabulary\.json of a report"):
+        OpenVocabularyReport([other]).setup(trainer, Finished(), "test")
