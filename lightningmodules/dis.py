@@ -78,9 +78,10 @@ class DIS(LightningModule):
         return self.net(batch)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed the noise of this step; each process draws its own."""
+        """Seed the noise of this step, each process its own, and tell the loss of it."""
         step = self.trainer.fit_loop.total_batch_idx
         torch.manual_seed(seed_for(self.seed, "noise", step, self.global_rank))
+        self.loss.begin_step(self.global_step, self.max_steps)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the sum of the loss terms, a scalar."""

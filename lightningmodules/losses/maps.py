@@ -112,15 +112,23 @@ class BCE(MapLoss):
 
 
 class IoU(MapLoss):
-    """Soft Jaccard loss, see `iou`."""
+    """Soft Jaccard loss, see `iou`.
 
-    def __init__(self, smooth: float = 1.0) -> None:
+    Args:
+        smooth: Added above and below the line, in pixels.
+        is_summed: Whether the images of a batch are summed, as in BiRefNet, instead of averaged:
+            the term then grows with the batch, against all others.
+    """
+
+    def __init__(self, smooth: float = 1.0, is_summed: bool = False) -> None:
         super().__init__()
         self.smooth = smooth
+        self.is_summed = is_summed
 
     def forward(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Return the scalar loss."""
-        return iou(logits, target, weight, self.smooth)
+        mean = iou(logits, target, weight, self.smooth)
+        return len(logits) * mean if self.is_summed else mean
 
 
 class Dice(MapLoss):

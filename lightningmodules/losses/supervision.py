@@ -22,6 +22,14 @@ from networks.outputs import Outputs
 class Loss(nn.Module):
     """Its forward takes ``(outputs, batch)`` and returns scalar terms by name."""
 
+    def begin_step(self, step: int, max_steps: int) -> None:
+        """Take notice of the training step that comes; most losses are the same at all.
+
+        Args:
+            step: Optimizer steps done, from 0.
+            max_steps: Length of the run; below 1 where it has none.
+        """
+
 
 class DeepSupervision(Loss):
     """Map losses over every map of the network.
@@ -33,6 +41,7 @@ class DeepSupervision(Loss):
         at: ``mask``, as published, enlarges each map to the mask's size (bilinear). ``map`` reduces
             mask and weight to each map's size instead (mean of the pixels that count), at a
             fraction of the cost.
+        align_corners: Whether corners of a map stay corners when it is enlarged, as in BiRefNet.
 
     Raises:
         ValueError: If there are no `terms`, or `weights` have other names; in forward, if there are
@@ -46,6 +55,7 @@ class DeepSupervision(Loss):
         *,
         map_weights: list[float] | None = None,
         at: Literal["mask", "map"] = "mask",
+        align_corners: bool = False,
     ) -> None:
         super().__init__()
         if not terms or (weights is not None and weights.keys() != terms.keys()):
@@ -56,6 +66,7 @@ class DeepSupervision(Loss):
         self.weights = dict.fromkeys(terms, 1.0) if weights is None else dict(weights)
         self.map_weights = map_weights
         self.at = at
+        self.align_corners = align_corners
 
     def forward(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Return each term, summed over the maps."""
@@ -65,13 +76,17 @@ class DeepSupervision(Loss):
                 "give one each, or null"
             )
         factors = self.map_weights or [1.0] * len(outputs.logits)
-        align = _enlarge_map if self.at == "mask" else _reduce_mask
-        maps = [align(logits, batch.mask, batch.weight) for logits in outputs.logits]
+        maps = [self._align(logits, batch.mask, batch.weight) for logits in outputs.logits]
         return {
             name: self.weights[name]
             * torch.stack([f * term(*x) for f, x in zip(factors, maps, strict=True)]).sum()
             for name, term in self.terms.items()
         }
+
+    def _align(self, logits: Tensor, mask: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self.at == "map":
+            return _reduce_mask(logits, mask, weight)
+        return enlarged(logits, mask.shape[-2:], align_corners=self.align_corners), mask, weight
 
 
 class FeatureSupervision(Loss):
@@ -142,6 +157,12 @@ class Sum(Loss):
         super().__init__()
         self.losses = nn.ModuleList(losses)
 
+    def begin_step(self, step: int, max_steps: int) -> None:
+        """Tell all losses of the step."""
+        for loss in self.losses:
+            assert isinstance(loss, Loss)
+            loss.begin_step(step, max_steps)
+
     def forward(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of all losses."""
         named = [term for loss in self.losses for term in loss(outputs, batch).items()]
@@ -151,13 +172,13 @@ class Sum(Loss):
         return dict(named)
 
 
-def _enlarge_map(logits: Tensor, mask: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def enlarged(x: Tensor, size: torch.Size, *, align_corners: bool) -> Tensor:
+    """Return ``(B, C, h, w)`` at the size (H, W), in float32 at least."""
     # precise before it is enlarged, so that steps of half precision are not spread
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    size = mask.shape[-2:]
-    if logits.shape[2:] != size:
-        logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-    return logits, mask, weight
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    if x.shape[2:] == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
 def _reduce_mask(logits: Tensor, mask: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
