@@ -1,0 +1,128 @@
+"""Score a labeler on photos with label maps: the teacher of whoever learns from its labels.
+
+Letters: H, W size of a photo; K labels, background included.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from datamodules.batch import Batch
+from datamodules.label_set import VOID, LabelSet
+from datamodules.labelled_photos import LabelledPhotos
+from generation.labelers.labeler import MAX_CLASSES, Labeler
+from metrics.semantic import SemanticMetrics
+
+Told = Literal["all names", "names in the photo"]
+"""What a labeler is told: what no truth is needed for, or what it is told when it makes data."""
+
+
+class LabelerTest(LightningModule):
+    """Scores a detector with a segmenter as a network is scored, in one pass over the photos.
+
+    Every pixel without a label is background, so a set must have that as a class.
+
+    Args:
+        labeler: Such as `generation.labelers.grounded.GroundedSegmenter`.
+        told: Each makes a row of its own, and labels all photos once.
+
+    Raises:
+        ValueError: If nothing is told, or one thing twice.
+    """
+
+    def __init__(
+        self,
+        labeler: Labeler,
+        *,
+        told: Sequence[Told] = ("all names", "names in the photo"),
+    ) -> None:
+        super().__init__()
+        if not told or len(set(told)) < len(told):
+            raise ValueError(f"told is {list(told)}: give one or more, each once")
+        self.labeler = labeler
+        self.told = tuple(told)
+        self.metrics = nn.ModuleList()
+        self._class_names: tuple[str, ...] = ()
+        self._results: dict[str, dict[str, Tensor]] = {}
+
+    @property
+    def results(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """What the last test found, as of `OpenVocabularyTest`, but for thresholds."""
+        return self._results
+
+    @property
+    def descriptions(self) -> Mapping[str, str]:
+        """What each row fixes, by its name."""
+        models = ", ".join(self.labeler.models)
+        return {_row_name(told): f"told {told}; by {models}" for told in self.told}
+
+    def on_test_start(self) -> None:
+        """Look at the names of the set.
+
+        Raises:
+            ValueError: If background is no class, or a name cannot be looked for.
+        """
+        labels = self._labels()
+        if not labels.has_background:
+            raise ValueError(
+                f"{labels.name} has no background and a labeler leaves pixels without a label: "
+                "score it on the set with background"
+            )
+        self._class_names = labels.class_names
+        self.labeler.check(labels.class_names[1:])
+        number = len(labels.class_names)
+        if "all names" in self.told and number - 1 > MAX_CLASSES:
+            raise ValueError(
+                f"{labels.name} has {number - 1} classes, a labeler can be told {MAX_CLASSES} of "
+                "one photo: set model.told to [names in the photo]"
+            )
+        self.metrics = nn.ModuleList([SemanticMetrics(number) for _ in self.told]).to(self.device)
+
+    # Lightning hands whatever a step returns to the callbacks, its annotation says less.
+    def test_step(self, batch: Batch, batch_idx: int) -> list[Tensor]:  # type: ignore[override]
+        """Return the label map of each row, ``(H, W)`` uint8, and count it."""
+        (truth,) = batch.truth
+        assert truth is not None
+        image = (batch.image[0] * 255).round().to("cpu", torch.uint8)
+        everything = list(range(1, len(self._class_names)))
+        shown = sorted(set(torch.unique(truth).tolist()) - {0, VOID})
+        maps = []
+        for told, metric in zip(self.told, self._metrics(), strict=True):
+            maps.append(self._found(image, everything if told == "all names" else shown))
+            metric.update(maps[-1:], [truth.cpu()])
+        return maps
+
+    def on_test_epoch_end(self) -> None:
+        """Log the means over all photos and ranks, and keep the values per class."""
+        for name, metric in zip(self.descriptions, self._metrics(), strict=True):
+            means = metric.compute()
+            with metric.sync_context():
+                per_class = {key: value.clone() for key, value in metric.per_class().items()}
+            self._results[name] = means | per_class
+            self.log_dict({f"test/{name}/{key}": value for key, value in means.items()})
+
+    def _found(self, image: Tensor, labels: Sequence[int]) -> Tensor:
+        """Return ``(H, W)`` uint8 labels of the set, of those that are looked for."""
+        if not labels:
+            return torch.zeros(image.shape[1:], dtype=torch.uint8)
+        (found,) = self.labeler.label([image], [[self._class_names[label] for label in labels]])
+        return torch.tensor([0, *labels], dtype=torch.uint8)[found.mask.int()]
+
+    def _metrics(self) -> list[SemanticMetrics]:
+        return [metric for metric in self.metrics if isinstance(metric, SemanticMetrics)]
+
+    def _labels(self) -> LabelSet:
+        data: object = self.trainer.datamodule  # type: ignore[attr-defined]  # set, not declared
+        if not isinstance(data, LabelledPhotos):
+            raise ValueError(
+                f"{type(data).__name__} has no label maps to score by: give "
+                "datamodules.labelled_photos.LabelledPhotos"
+            )
+        return data.label_set("test")
+
+
+def _row_name(told: Told) -> str:
+    return f"teacher, told {told}"
