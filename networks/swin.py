@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from networks.checkpointing import run_checkpointed
+from networks.swin_weights import load_classifier
 
 _PATCH = 4
 
@@ -32,6 +33,11 @@ class Swin(nn.Module):
             first block to this at the last.
         num_checkpointed: Stages, from the highest resolution down, that are recomputed in the
             backward pass instead of keeping their activations.
+        weights: Of a classifier to start from, see `networks.swin_weights.load_classifier`. None:
+            random.
+
+    Raises:
+        WeightsError: If `weights` cannot be had or do not fit.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Swin(nn.Module):
         window: int = 7,
         drop_path: float = 0.2,
         num_checkpointed: int = 0,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.num_checkpointed = num_checkpointed
@@ -57,6 +64,8 @@ class Swin(nn.Module):
             self.layers.append(_Stage(channels, heads[stage], window, drops, merges=not is_last))
             self.add_module(f"norm{stage}", nn.LayerNorm(channels))
         self.apply(_initialise)
+        if weights is not None:
+            load_classifier(self, weights)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the feature maps of an image.
@@ -83,23 +92,32 @@ class Swin(nn.Module):
 class SwinT(Swin):
     """The tiny one: 28 M parameters, windows of 7."""
 
-    def __init__(self, drop_path: float = 0.2, num_checkpointed: int = 0) -> None:
-        super().__init__(drop_path=drop_path, num_checkpointed=num_checkpointed)
+    def __init__(
+        self, drop_path: float = 0.2, num_checkpointed: int = 0, weights: str | None = None
+    ) -> None:
+        super().__init__(drop_path=drop_path, num_checkpointed=num_checkpointed, weights=weights)
 
 
 class SwinS(Swin):
     """The small one: 49 M parameters, windows of 7."""
 
-    def __init__(self, drop_path: float = 0.2, num_checkpointed: int = 0) -> None:
+    def __init__(
+        self, drop_path: float = 0.2, num_checkpointed: int = 0, weights: str | None = None
+    ) -> None:
         super().__init__(
-            depths=(2, 2, 18, 2), drop_path=drop_path, num_checkpointed=num_checkpointed
+            depths=(2, 2, 18, 2),
+            drop_path=drop_path,
+            num_checkpointed=num_checkpointed,
+            weights=weights,
         )
 
 
 class SwinB(Swin):
     """The base one: 87 M parameters, windows of 12."""
 
-    def __init__(self, drop_path: float = 0.2, num_checkpointed: int = 0) -> None:
+    def __init__(
+        self, drop_path: float = 0.2, num_checkpointed: int = 0, weights: str | None = None
+    ) -> None:
         super().__init__(
             128,
             (2, 2, 18, 2),
@@ -107,13 +125,16 @@ class SwinB(Swin):
             window=12,
             drop_path=drop_path,
             num_checkpointed=num_checkpointed,
+            weights=weights,
         )
 
 
 class SwinL(Swin):
     """The large one: 195 M parameters, windows of 12."""
 
-    def __init__(self, drop_path: float = 0.2, num_checkpointed: int = 0) -> None:
+    def __init__(
+        self, drop_path: float = 0.2, num_checkpointed: int = 0, weights: str | None = None
+    ) -> None:
         super().__init__(
             192,
             (2, 2, 18, 2),
@@ -121,6 +142,7 @@ class SwinL(Swin):
             window=12,
             drop_path=drop_path,
             num_checkpointed=num_checkpointed,
+            weights=weights,
         )
 
 

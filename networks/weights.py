@@ -44,7 +44,7 @@ def load_weights(net: nn.Module, weights: str) -> None:
         WeightsError: If the weights cannot be had, cannot be read or do not fit.
     """
     path = _locate(weights)
-    found = _without_prefix(_read(path))
+    found = read_weights(weights)
     own = net.state_dict()
     names = dict(zip(_without_prefix(own), own, strict=True))
     wanted = {short: own[name] for short, name in names.items()}
@@ -55,6 +55,18 @@ def load_weights(net: nn.Module, weights: str) -> None:
             f"{_cure(found, wanted)}"
         )
     net.load_state_dict({names[short]: value for short, value in found.items()})
+
+
+def read_weights(weights: str) -> dict[str, Tensor]:
+    """Return the tensors of a file by their keys, without prefixes that all keys share.
+
+    Args:
+        weights: See `load_weights`.
+
+    Raises:
+        WeightsError: If the weights cannot be had or cannot be read.
+    """
+    return _without_prefix(_read(_locate(weights)))
 
 
 def trained_size(weights: str) -> tuple[int, int] | None:

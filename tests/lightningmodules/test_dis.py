@@ -158,6 +158,24 @@ def test_compiled_network_trains_alike_and_keeps_its_keys(tiny_set: Path) -> Non
 # schedule
 
 
+class Told(DeepSupervision):
+    """Notes what it is told of the steps."""
+
+    def __init__(self) -> None:
+        super().__init__({"bce": BCE()})
+        self.steps: list[tuple[int, int]] = []
+
+    def begin_step(self, step: int, max_steps: int) -> None:
+        self.steps.append((step, max_steps))
+
+
+def test_loss_is_told_of_every_training_step(tiny_set: Path) -> None:
+    model = model_of(TwoMaps, max_steps=9)
+    model.loss = loss = Told()
+    losses_of(model, tiny_set)
+    assert loss.steps == [(step, 9) for step in range(4)]
+
+
 def test_schedule_without_a_length_is_an_error_that_names_the_flag() -> None:
     model = model_of(TwoMaps, schedule=Cosine())  # prediction has no length, and needs none
     with pytest.raises(ValueError, match=r"max_steps -1: set trainer\.max_steps"):
