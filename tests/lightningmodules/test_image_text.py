@@ -45,15 +45,15 @@ def test_pairs_of_one_caption_share_the_truth() -> None:
 def tiny() -> ImageText:
     torch.manual_seed(0)
     net = small_clip(width=32, num_layers=1, patch_size=8, image_size=16, dim=32, text_layers=1)
-    return ImageText(net, partial(AdamW, lr=3e-3))
+    return ImageText(net, partial(AdamW, lr=3e-4))
 
 
 def batch(*prompts: str) -> Batch:
     number = len(prompts)
-    shades = torch.linspace(0, 1, number).view(-1, 1, 1, 1)
+    images = torch.rand(number, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     return Batch(
         id=[f"sample{k}" for k in range(number)],
-        image=shades.expand(-1, 3, 16, 16).contiguous(),
+        image=images,
         mask=torch.zeros(number, 16, 16, dtype=torch.long),
         weight=torch.ones(number, 1, 16, 16),
         mask_kind=MaskKind.LABELS,
@@ -68,10 +68,10 @@ def batch(*prompts: str) -> Batch:
 
 
 def test_module_learns_which_caption_is_which() -> None:
-    model, seen = tiny(), batch("black", "grey", "white")
+    model, seen = tiny(), batch("a", "b", "c")
     optimizer = model.configure_optimizers()
     losses = []
-    for _ in range(30):
+    for _ in range(20):
         loss = model.training_step(seen, 0)
         optimizer.zero_grad()
         loss.backward()

@@ -14,12 +14,13 @@ CONFIGS = sorted(path.name for path in (ROOT / "configs" / "clip_seg").glob("*.y
 
 
 def chair(sample: Sample) -> Sample:
-    """A label map of LVIS with a counterfactual."""
+    """A label map of LVIS with a caption and a counterfactual."""
     return replace(
         sample,
         mask=sample.mask % 2,
         mask_kind=MaskKind.LABELS,
         class_names=("background", "chair"),
+        prompt="a chair",
         counterfactual=sample.image.flip(2),
     )
 

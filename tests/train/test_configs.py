@@ -28,7 +28,7 @@ PARTS = names("trainer/*.yaml", "logger/*.yaml")
 # run in test_open_vocabulary_runs.py and test_magicseg.py
 OPEN_VOCABULARY = names("open_vocabulary/*.yaml")
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
-# run in test_generation.py, test_maskfactory.py and test_magicseg.py
+# run in test_generation.py, test_maskfactory.py, test_magicseg.py and test_tiny_clip.py
 GENERATION = sorted({*names("generation/*.yaml")} - SHARED)
 CLIP_SEG = names("clip_seg/*.yaml")  # run in test_clip_seg_runs.py
 
