@@ -120,3 +120,38 @@ def test_configuration_of_the_hub_runs_with_models_of_its_layout(tmp_path: Path)
         "Alignment",
         "Absence",
     }
+
+
+@pytest.mark.slow
+def test_names_become_cutouts_that_a_network_trains_on(tmp_path: Path) -> None:
+    pairs, cutouts, made = (tmp_path / name for name in ("pairs", "cutouts", "made"))
+    make_pairs(pairs, number=8)
+    main(
+        [
+            *("predict", "--config", str(CONFIGS / "generation" / "names_to_cutouts.yaml")),
+            *("--data.source.source.sets", f"[{pairs}]", "--data.source.root", str(cutouts)),
+            *("--data.folder", str(made), "--data.num_workers", "0", "--data.source.cache", "null"),
+            *("--data.source.topology", "null", "--data.source.size", "32"),
+            *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", f"{made}.run"),
+        ]
+    )
+    assert {path.name for path in cutouts.iterdir() if path.is_dir()} == {
+        "DIS-TR",
+        "DIS-VD",
+        "DIS-TE1",
+    }
+    sets = json.dumps([{"root": str(made)}])
+    share = {"class_path": "datamodules.mixture_share.Constant", "init_args": {"value": 0.5}}
+    main(
+        [
+            *("fit", "--config", str(CONFIGS / "dis" / "unet.yaml"), "--data.root", str(cutouts)),
+            *("--data.mixture", f"{{share: {json.dumps(share)}, sets: {sets}}}"),
+            *("--data.size", "32", "--data.batch_size", "2", "--data.num_workers", "0"),
+            *("--data.cache", str(tmp_path / "cache"), "--trainer.accelerator", "cpu"),
+            *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2"),
+            *("--trainer.enable_progress_bar", "false"),
+            *("--trainer.default_root_dir", str(tmp_path / "run")),
+        ]
+    )
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+    assert (tmp_path / "run" / "checkpoints" / "best.ckpt").is_file()
