@@ -77,6 +77,7 @@ def test_scores_come_back_from_their_file(tmp_path: Path) -> None:
     assert found.curves["max_f"].shape == (2, 256)
 
 
+@pytest.mark.slow
 def test_segmenter_is_a_function_of_its_seed() -> None:
     pairs = bright_boxes(2)
     first, again = (diffusion_segmenter.trained(pairs, seed=3, num_steps=1) for _ in range(2))

@@ -122,6 +122,7 @@ def test_comparison_reads_the_report(finished: tuple[Path, Guess]) -> None:
     assert {"f", "e"} <= read.curve_names
 
 
+@pytest.mark.slow
 def test_other_definitions_are_written_when_asked_for(tmp_path: Path) -> None:
     run(tmp_path, Blobs(("TE1/a", "TE1/b", "TE2/c")), variants=True)
     variants = json.loads((tmp_path / "report" / "variants.json").read_text())
@@ -134,6 +135,7 @@ def test_other_definitions_are_written_when_asked_for(tmp_path: Path) -> None:
     assert list(variants) == ["all", "TE1", "TE2"]
 
 
+@pytest.mark.slow
 def test_pixelwise_measures_alone_make_a_report(tmp_path: Path) -> None:
     run(tmp_path, Blobs(("one",)), measures=PIXELWISE)
     values = json.loads((tmp_path / "report" / "metrics.json").read_text())["all"]

@@ -59,6 +59,7 @@ def test_the_page_escapes_ids_and_shows_findings(finished: tuple[Path, Guess]) -
     assert "<i>" not in page
 
 
+@pytest.mark.slow
 def test_masks_without_photos_are_reported_all_the_same(tmp_path: Path) -> None:
     run(tmp_path, MasksAlone(("one",)))
     page = (tmp_path / "report" / "index.html").read_text()
@@ -79,6 +80,7 @@ def test_the_six_numbers_of_the_literature_are_printed(plain: tuple[Path, str]) 
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 def test_images_that_were_left_out_are_counted_under_the_title(tmp_path: Path) -> None:
     run(tmp_path, IncompleteBlobs(("TE1/a", "TE1/b")))
     page = (tmp_path / "report" / "index.html").read_text()

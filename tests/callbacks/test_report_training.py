@@ -75,12 +75,14 @@ def page_of(root: Path) -> str:
     return " ".join((root / "report/index.html").read_text().split())
 
 
+@pytest.mark.slow
 def test_page_says_nothing_of_a_fit_that_left_nothing(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     for word in ('id="training"', 'id="synthesis"', '"#training"', '"#synthesis"', "waited"):
         assert word not in page
 
 
+@pytest.mark.slow
 def test_run_without_a_mixture_shows_its_data_stall_alone(tmp_path: Path) -> None:
     write_timing(tmp_path, 0.032)
     page = page_of(tmp_path)
@@ -92,6 +94,7 @@ def test_run_without_a_mixture_shows_its_data_stall_alone(tmp_path: Path) -> Non
     assert page.index('href="#training"') < page.index('id="training"')
 
 
+@pytest.mark.slow
 def test_pool_shows_what_it_was_asked_for_and_what_it_had(tmp_path: Path) -> None:
     write_timing(tmp_path, 0.001)
     path = tmp_path / "timing.json"
@@ -165,6 +168,7 @@ def test_gallery_names_what_could_not_be_made(full: str) -> None:
     assert "time ran out" in section
 
 
+@pytest.mark.slow
 def test_gallery_of_failures_alone_names_them(tmp_path: Path) -> None:
     write_gallery(tmp_path, not_made=(NotMade(slot=1, source="TR/lamp", reason="empty"),))
     page = page_of(tmp_path)

@@ -119,6 +119,7 @@ def test_singular_and_plural_find_each_other(one: str, many: str) -> None:
     assert one in inflections(many)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(LVIS.names), st.sampled_from(["a {}", "{}", "Some {}s!", "the (red) {}."]))
 def test_every_class_of_lvis_is_found_in_a_text_that_names_it(name: str, sentence: str) -> None:
     short = without_qualifier(name)

@@ -110,6 +110,7 @@ def shipped(models: Path, base: str) -> diffusers.DiffusionPipeline:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "base", ["sd15", pytest.param("sdxl", marks=pytest.mark.slow), "union", "sd3"]
 )
@@ -151,6 +152,7 @@ def test_batch_paints_what_one_by_one_paints(models: Path, base: str) -> None:
         assert (painted(net, sample)[0] - image).abs().max() <= 1
 
 
+@pytest.mark.slow
 def test_latent_of_a_batch_is_that_of_one_by_one_to_rounding(sd15: ControlNetPainter) -> None:
     seeds, size = [1, 2, 3], (32, 32)
     jobs = [draft(str(seed), seed=seed) for seed in seeds]
@@ -168,6 +170,7 @@ def _first(net: ControlNetPainter, drafts: Sequence[Sample], size: tuple[int, in
         return net._first_pass(generators, net._conditions(jobs, size), size)
 
 
+@pytest.mark.slow
 def test_seed_makes_the_image(sd15: ControlNetPainter) -> None:
     (image,) = painted(sd15, draft())
     assert torch.equal(image, painted(sd15, draft())[0])
@@ -211,6 +214,7 @@ def test_record_names_models_edit_and_joint_licence(models: Path, sd15: ControlN
     assert torch.equal(finished.mask, draft().mask)
 
 
+@pytest.mark.slow
 def test_refinement_adds_detail_above_the_first_pass(models: Path, sd15: ControlNetPainter) -> None:
     large = draft(size=(64, 64))
     tiles = Refinement(side=64, steps=2, strength=0.5, overlap=0.0)
@@ -272,6 +276,7 @@ def test_weights_in_16_bits_paint_nearly_the_same(models: Path, sd15: ControlNet
     assert 0 < (image - other).abs().float().mean() < 4
 
 
+@pytest.mark.slow
 def test_bad_models_are_answered_with_the_cure(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

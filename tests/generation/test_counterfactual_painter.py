@@ -57,6 +57,7 @@ def test_shared_scene_differs_inside_a_region_alone(sd15: Path) -> None:
     assert changed.float().mean() < 0.7
 
 
+@pytest.mark.slow
 def test_unrelated_noise_differs_everywhere_and_shares_the_image(sd15: Path) -> None:
     (pair,) = painter(sd15, UnrelatedNoise()).paint([draft()], [5])
     (alone,) = painter(sd15, None).paint([draft()], [5])
@@ -68,6 +69,7 @@ def test_unrelated_noise_differs_everywhere_and_shares_the_image(sd15: Path) -> 
         assert (other.image.int() - alone.image.int()).abs().max() <= 1
 
 
+@pytest.mark.slow
 def test_pairs_of_a_batch_are_those_painted_one_by_one(sd15: Path) -> None:
     own = painter(sd15, SharedScene())
     drafts = [draft(0), draft(1, "two hats beside a dog", "hat", "dog")]
@@ -220,6 +222,7 @@ def test_removal_changes_nothing_outside_the_widened_mask(sd15: Path) -> None:
     assert "removed(margin=0.06" in pair.provenance.edits[0]
 
 
+@pytest.mark.slow
 def test_inpainting_model_is_shown_mask_and_surroundings(sd15: Path, tmp_path: Path) -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(sd15)
     config = {**pipeline.unet.config, "in_channels": 9}

@@ -51,6 +51,7 @@ def unet_rows(model: LatentModel, count: int) -> tuple[Tensor, Tensor, Tensor]:
     return latents, torch.tensor(500), torch.randn(count, 7, 32, generator=noise)
 
 
+@pytest.mark.slow
 def test_untrained_branch_gives_the_pixels_of_the_model_alone(edit: MasaCtrlEdit) -> None:
     with torch.no_grad():
         before = edit.redraw(squares(), PROMPTS)
@@ -137,6 +138,7 @@ def test_all_projections_of_all_attention_layers_learn(edit: MasaCtrlEdit) -> No
     assert {f"unet.{name}.lora_A.weight" for name in names} <= state.keys()
 
 
+@pytest.mark.slow
 def test_gradient_through_all_steps_is_the_slope_of_the_result(sd: Path) -> None:
     edit = MasaCtrlEdit(ShapePrompts(), str(sd), **{**STEPS, "num_steps": 2, "guidance": 2.0})
     edit.branch = branch = randomised(EditBranch(edit.model, rank=2), 0.1)
@@ -164,6 +166,7 @@ def test_gradient_through_all_steps_is_the_slope_of_the_result(sd: Path) -> None
         assert float(steepest) == pytest.approx(float(sums[0] - sums[1]) / (2 * size), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_fewer_steps_with_a_gradient_give_the_same_pixels_and_another_gradient(
     edit: MasaCtrlEdit,
 ) -> None:
@@ -187,6 +190,7 @@ def written(branch: EditBranch, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_loaded_adapter_edits_like_the_one_that_was_written(
     edit: MasaCtrlEdit, sd: Path, tmp_path: Path
 ) -> None:

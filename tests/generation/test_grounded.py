@@ -96,6 +96,7 @@ def test_licence_that_is_not_known_leaves_the_pairs_unknown() -> None:
     assert made.provenance.licence == ""
 
 
+@pytest.mark.slow
 def test_tiny_models_label_a_batch_as_they_label_one_by_one(tmp_path: Path) -> None:
     both = GroundedSegmenter(
         GroundingDino(

@@ -169,6 +169,7 @@ def test_other_proportions_keep_all_but_lengths() -> None:
     assert replace(other, id=scene.id, objects=scene.objects) == scene
 
 
+@pytest.mark.slow
 def test_test_split_holds_out_views_lights_and_pictures() -> None:
     def facts(split: str) -> list[tuple[float, float, float, set[str]]]:
         scenes = [SCENES.spec(split, index) for index in range(20)]

@@ -54,6 +54,7 @@ def test_batch_of_several_sizes_and_names_equals_one_by_one(folder: Path) -> Non
         same(found, wanted.detections)
 
 
+@pytest.mark.slow
 def test_what_is_not_found_leaves_background(folder: Path) -> None:
     labeler = Sam3Labeler(str(folder), threshold=1.0, doubt_threshold=1.0)
     (found,) = labeler.label(noise((24, 40)), [["melon", "chair"]])

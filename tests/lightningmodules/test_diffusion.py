@@ -77,6 +77,7 @@ def test_chance_beyond_one_is_refused() -> None:
         Dropping(prompt=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["image", "mask"])
 def test_drawn_images_have_the_size_of_the_masks_and_come_again(kind: str) -> None:
     model, batch = tiny_diffusion(kind).eval(), bars(2)  # type: ignore[arg-type]
@@ -88,6 +89,7 @@ def test_drawn_images_have_the_size_of_the_masks_and_come_again(kind: str) -> No
     assert not torch.equal(first, model.draw(batch, 1))
 
 
+@pytest.mark.slow
 def test_drawn_image_does_not_depend_on_the_batch() -> None:
     model = tiny_diffusion("image", ("canny", "mask")).eval()
     batch, alone = bars(3), bars(1)
@@ -107,6 +109,7 @@ def test_too_many_words_are_refused() -> None:
         Diffusion(model.net, model.captions, model.optimizer, scheduler=model.scheduler)
 
 
+@pytest.mark.slow
 def test_fit_leaves_a_pipeline_and_pictures(tmp_path: Path) -> None:
     trained(tiny_diffusion("image", ("canny", "mask")), tmp_path, bars(), steps=2)
     assert (tmp_path / "pipeline" / "model_index.json").is_file()

@@ -99,6 +99,7 @@ def parameters(net: nn.Module) -> Tensor:
     return torch.cat([p.detach().flatten().clone() for p in net.parameters()])
 
 
+@pytest.mark.slow
 def test_branch_and_discriminator_learn_and_the_model_stays(
     sd: Path, discs: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_branch_and_discriminator_learn_and_the_model_stays(
     assert not any(name.startswith("_frozen") for name in model.state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "off",
     [
@@ -138,6 +140,7 @@ def test_weight_of_zero_switches_a_term_off(
     assert torch.equal(parameters(model.discriminator), before) == (off == "adversarial")
 
 
+@pytest.mark.slow
 def test_adapter_that_fit_leaves_are_the_averages_and_it_learns_on(
     sd: Path, discs: Path, tmp_path: Path
 ) -> None:

@@ -131,6 +131,7 @@ def test_channels_last_is_the_same_training_in_another_memory_format(tiny_set: P
     assert kernel.is_contiguous(memory_format=torch.channels_last)  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_is_the_same_training(tiny_set: Path) -> None:
     states = []
     for checkpointing in (False, True):

@@ -95,6 +95,7 @@ def test_both_networks_learn_and_every_term_is_logged(editor_set: Path, tmp_path
     assert logged["train/loss"] == pytest.approx(parts, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("off", ["adversarial", "content", "structure", "diversity"])
 def test_weight_of_zero_switches_a_term_off(off: str, editor_set: Path, tmp_path: Path) -> None:
     model = flow_editor(Weights(**{off: 0.0}))
@@ -191,6 +192,7 @@ def test_codes_of_a_validation_belong_to_the_mask_not_to_its_batch(
     assert scores[0] == pytest.approx(scores[1], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_pictures_stand_in_tensorboard(editor_set: Path, tmp_path: Path) -> None:
     trained(flow_editor(), editor_set, tmp_path)
     board = EventAccumulator(str(tmp_path / "board"), size_guidance={"images": 0})

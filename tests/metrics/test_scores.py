@@ -114,6 +114,7 @@ def expected_of(prediction: Plane, truth: Plane) -> Reference:
 pytestmark = pytest.mark.filterwarnings("ignore:Mean of empty slice:RuntimeWarning")
 
 
+@pytest.mark.slow
 @given(pairs())
 def test_scores_of_any_pair_equal_pysodmetrics(pair: tuple[Plane, Plane]) -> None:
     assert_equal(scores_of(*pair), expected_of(*pair))
@@ -196,6 +197,7 @@ def test_a_value_exactly_at_the_adaptive_threshold_falls_where_the_reference_put
         assert ours.values[key] == pytest.approx(expected.values[key], abs=1e-9)
 
 
+@pytest.mark.slow
 @given(pairs())
 def test_ignored_pixels_score_as_if_they_were_right(pair: tuple[Plane, Plane]) -> None:
     prediction, truth = pair

@@ -91,6 +91,7 @@ def test_width_at_a_pixel_is_its_distance_to_the_background_doubled(mask: Mask) 
         assert strut_width(mask, pixel).median == pytest.approx(2 * distance[y, x] - 0.5)
 
 
+@pytest.mark.slow
 @given(mask=MASKS)
 def test_skeleton_is_computed_where_none_is_given(mask: Mask) -> None:
     given, computed = strut_width(mask, skeletonize(mask)), strut_width(mask)

@@ -37,6 +37,7 @@ def test_outputs_equal_those_of_the_official_code(name: str) -> None:
         assert_recorded(x, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("size", [(64, 64), (97, 65), (33, 130), (1, 7), (1, 1)])
 def test_any_size_has_maps_of_half_the_size_and_below(name: str, size: tuple[int, int]) -> None:

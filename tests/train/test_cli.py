@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 WriteConfig = Callable[..., str]
 
 
+@pytest.mark.slow
 def test_fit_leaves_weights_config_and_both_checkpoints(
     write_config: WriteConfig, tmp_path: Path
 ) -> None:
@@ -32,6 +33,7 @@ def test_fit_leaves_weights_config_and_both_checkpoints(
     assert list((run / "tensorboard").glob("events*"))
 
 
+@pytest.mark.slow
 def test_fit_says_which_checkpoint_it_left(
     write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,6 +42,7 @@ def test_fit_says_which_checkpoint_it_left(
     assert f"checkpoint: {tmp_path / 'run/checkpoints/best.ckpt'} (val/max_f 0." in out
 
 
+@pytest.mark.slow
 def test_run_that_never_validated_is_tested_from_its_last_checkpoint(
     write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,7 @@ def test_configuration_is_at_most_forty_lines(name: str) -> None:
     assert len((CONFIGS / name).read_text().splitlines()) <= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("**/*.yaml"))
 def test_configuration_parses_as_shipped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     tests = [*SIMILARITY, *OPEN_VOCABULARY, SCORE]

@@ -91,6 +91,7 @@ def test_other_messages_become_one_line() -> None:
     assert one_line("a\n  b\n") == "a b"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [

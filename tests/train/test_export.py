@@ -7,6 +7,7 @@ from tests.datamodules.generated_sets import licensed, toy_set
 from train.export import LAYOUTS, main
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_is_written_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], layout: str

@@ -97,6 +97,7 @@ def run_in_process(config: str, *flags: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.slow
 def test_run_outlives_failing_samples_and_names_them(
     write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +158,7 @@ def test_fresh_run_forgets_the_failures_of_the_one_before(
     assert failures_of(tmp_path / "run") == rows
 
 
+@pytest.mark.slow
 def test_every_run_leaves_its_data_stall(
     write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +178,7 @@ def test_every_run_leaves_its_data_stall(
     assert all(0 <= float(row["train/data_stall"]) <= 1 for row in rows if row["train/loss"])
 
 
+@pytest.mark.slow
 def test_trained_mask_editor_takes_one_flag(capsys: pytest.CaptureFixture[str]) -> None:
     """The flag stands in the head of the shipped configuration."""
     head = [line[1:].strip() for line in Path(MIXTURE).read_text().splitlines() if line[0] == "#"]

@@ -63,6 +63,7 @@ def test_two_folders_are_compared(
     assert f"similarity: {tmp_path / 'run' / 'similarity'}" in printed
 
 
+@pytest.mark.slow
 def test_equal_sets_are_not_said_to_lie_below_the_floor(
     folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +74,7 @@ def test_equal_sets_are_not_said_to_lie_below_the_floor(
     assert "floor spreads" not in printed
 
 
+@pytest.mark.slow
 def test_clip_configuration_loads_weights_in_the_hubs_layout(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
