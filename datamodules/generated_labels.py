@@ -84,9 +84,13 @@ class GeneratedLabels(SegmentationDataModule):
 
     def train_dataloader(self) -> SlotLoader:
         """Return the walk over the training pairs."""
-        pairs = self._by_hash()[self._num_validated() :]
-        views = LabelledPairs(pairs, size=self.size, seed=self.seed, transform=self.transform)
+        views = self.training_views()
         return self.training_loader(views, len(views))
+
+    def training_views(self) -> "LabelledPairs":
+        """Return the training pairs, addressed by slot."""
+        pairs = self._by_hash()[self._num_validated() :]
+        return LabelledPairs(pairs, size=self.size, seed=self.seed, transform=self.transform)
 
     def val_dataloader(self) -> DataLoader[View] | list[DataLoader[View]]:
         """Return this rank's share of the validation pairs; no loader without any."""

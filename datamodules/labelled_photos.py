@@ -116,14 +116,18 @@ class LabelledPhotos(SegmentationDataModule):
 
     def train_dataloader(self) -> SlotLoader:
         """Return the walk over the training photos."""
-        views = LabelSlotViews(
+        views = self.training_views()
+        return self.training_loader(views, len(views))
+
+    def training_views(self) -> LabelSlotViews:
+        """Return the training photos that are used, addressed by slot."""
+        return LabelSlotViews(
             self.label_set("train"),
             self.training_files(),
             size=self.size,
             seed=self.seed,
             transform=self.transform,
         )
-        return self.training_loader(views, len(views))
 
     def val_dataloader(self) -> DataLoader[View]:
         """Return this rank's share of the validation photos."""

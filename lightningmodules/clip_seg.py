@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
+from datamodules.generated_then_photos import GeneratedThenPhotos
 from datamodules.sample import MaskKind
 from datamodules.seeds import seed_for
 from datamodules.vocabulary import read_vocabulary
@@ -50,7 +51,8 @@ class OpenVocabulary(LightningModule):
         vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`. Every class
             of the data must be in it.
         contrast: Losses of image and counterfactual by the names they are logged under. Then every
-            training sample needs its counterfactual.
+            training sample needs its counterfactual, but for the photos of
+            `datamodules.generated_then_photos.GeneratedThenPhotos`, which train by masks alone.
         num_categories: Drawn for each image, those in it included.
         lr_factor: Factor on the rate of prompts and decoder.
         schedule: Factor on the rates, a function of (step, max_steps). None: constant.
@@ -113,9 +115,9 @@ class OpenVocabulary(LightningModule):
             ValueError: See `require_names` and `require_counterfactuals`.
         """
         require_names(batch)
-        if self.contrast:
-            require_counterfactuals(batch)
         step, count = self.trainer.fit_loop.total_batch_idx, len(batch)
+        if self.contrast and not self._shows_photos(step):
+            require_counterfactuals(batch)
         terms = self.losses(batch, count * (step * self.trainer.world_size + self.global_rank))
         total = torch.stack(list(terms.values())).sum()
         self.log("train/loss", total, prog_bar=True, batch_size=count)
@@ -201,6 +203,10 @@ class OpenVocabulary(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _shows_photos(self, step: int) -> bool:
+        data: object = self.trainer.datamodule  # type: ignore[attr-defined]  # set, not declared
+        return isinstance(data, GeneratedThenPhotos) and data.shows_photos(step)
 
     def _masks(self, batch: Batch, first_slot: int | None) -> tuple[Tensor, ClassMasks]:
         """Return the drawn classes, ``(B, K)`` long, and their masks.

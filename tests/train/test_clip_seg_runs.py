@@ -11,6 +11,7 @@ from train.cli import main
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path.name for path in (ROOT / "configs" / "clip_seg").glob("*.yaml"))
+PHOTOS_LAST = "few_masks.yaml"  # the second of two steps is on photos
 
 
 def chair(sample: Sample) -> Sample:
@@ -29,13 +30,17 @@ def chair(sample: Sample) -> Sample:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_configuration_runs_a_batch(name: str, tmp_path: Path) -> None:
     toy_set(tmp_path / "set", 6, made=chair)
+    photos = []
+    for split in ("train", "val") if name == PHOTOS_LAST else ():
+        photos += [f"--data.{split}.root", str(tmp_path / "maps")]
+        photos += [f"--data.{split}.number", "2", f"--data.{split}.scenes.size", "32"]
     main(
         [
             *("fit", "--config", str(ROOT / "configs" / "clip_seg" / name)),
             *("--config", str(ROOT / "tests" / "overlays" / "clip_seg" / name)),
-            *("--data.roots", f"[{tmp_path / 'set'}]"),
+            *("--data.roots", f"[{tmp_path / 'set'}]", *photos),
             *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path / "run")),
-            *("--trainer.max_steps", "1", "--trainer.val_check_interval", "1"),
+            *("--trainer.max_steps", "2", "--trainer.val_check_interval", "1"),
             *("--trainer.enable_progress_bar", "false"),
         ]
     )
