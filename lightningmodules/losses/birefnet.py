@@ -23,22 +23,22 @@ _WINDOW = 5  # of the Laplacian
 
 
 def birefnet_weights(
-    step: int, max_steps: int, *, last_steps: int, epoch_steps: int, repaired: bool
+    step: int, max_steps: int, *, epochs: int, last_epochs: int, repaired: bool
 ) -> dict[str, float]:
     """Return the factors of the terms of `BiRefNetSupervision` at a step.
 
     Args:
         step: Optimizer steps done, from 0.
         max_steps: Length of the run; below 1, the end never comes.
-        last_steps: See `BiRefNetSupervision`.
-        epoch_steps: See `BiRefNetSupervision`.
+        epochs: See `BiRefNetSupervision`.
+        last_epochs: See `BiRefNetSupervision`.
         repaired: See `BiRefNetSupervision`.
     """
     of_iou = 0.5 * _BATCH_SIZE if repaired else 0.5
-    into_end = step - (max_steps - last_steps)
+    into_end = step * epochs // max(max_steps, 1) - (epochs - last_epochs)
     if max_steps < 1 or into_end < 0:
         return {"bce": 30.0, "iou": of_iou, "ssim": 10.0}
-    num_halvings = 1 if repaired else 1 + into_end // epoch_steps
+    num_halvings = 1 if repaired else 1 + into_end
     return {"bce": 0.0, "iou": of_iou * 0.5**num_halvings, "ssim": 10.0}
 
 
@@ -50,22 +50,23 @@ class BiRefNetSupervision(Loss):
     halved at every epoch anew, so that within ten epochs nothing but SSIM is left.
 
     Args:
-        last_steps: Length of the end; published: 40 of 500 epochs, of 375 steps for DIS5K.
-        epoch_steps: Steps after which the factor of IoU is halved again.
+        epochs: Parts that the run is divided into, as long as it may be; published for DIS5K: 500.
+        last_epochs: How many of them are the end; 0 for none.
         repaired: Average the IoU, by a factor that is the published one at its batch of 8, and
             halve it once.
+
+    Raises:
+        ValueError: If the end is longer than the run.
     """
 
-    def __init__(
-        self, last_steps: int = 15_000, epoch_steps: int = 375, *, repaired: bool = False
-    ) -> None:
+    def __init__(self, epochs: int = 500, last_epochs: int = 40, *, repaired: bool = False) -> None:
         super().__init__()
-        if last_steps < 0 or epoch_steps < 1:
+        if not 0 <= last_epochs <= epochs or epochs < 1:
             raise ValueError(
-                f"last_steps {last_steps} must be 0 or more and epoch_steps {epoch_steps} 1 or more"
+                f"last_epochs {last_epochs} must be 0 to epochs {epochs}, and epochs 1 or more"
             )
-        self.last_steps = last_steps
-        self.epoch_steps = epoch_steps
+        self.epochs = epochs
+        self.last_epochs = last_epochs
         self.repaired = repaired
         self.maps = DeepSupervision(
             {"bce": BCE(), "iou": IoU(smooth=0.0, is_summed=not repaired), "ssim": SSIM()},
@@ -86,8 +87,8 @@ class BiRefNetSupervision(Loss):
         return birefnet_weights(
             step,
             max_steps,
-            last_steps=self.last_steps,
-            epoch_steps=self.epoch_steps,
+            epochs=self.epochs,
+            last_epochs=self.last_epochs,
             repaired=self.repaired,
         )
 

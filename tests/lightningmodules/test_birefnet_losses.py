@@ -51,7 +51,7 @@ def test_summed_iou_is_the_recorded_one_and_grows_with_the_batch() -> None:
 
 def of_iou(epoch: int, *, repaired: bool) -> dict[str, float]:
     """Weights in the last step of an epoch of 10 epochs of 5 steps, the last 3 being the end."""
-    return birefnet_weights(5 * epoch - 1, 50, last_steps=15, epoch_steps=5, repaired=repaired)
+    return birefnet_weights(5 * epoch - 1, 50, epochs=10, last_epochs=3, repaired=repaired)
 
 
 def test_published_end_halves_iou_at_every_epoch_and_drops_bce() -> None:
@@ -59,7 +59,7 @@ def test_published_end_halves_iou_at_every_epoch_and_drops_bce() -> None:
     for epoch, expected in ((8, 0.25), (9, 0.125), (10, 0.0625)):
         assert of_iou(epoch, repaired=False) == {"bce": 0, "iou": expected, "ssim": 10}
     # the first step of an epoch already has its weights
-    assert birefnet_weights(35, 50, last_steps=15, epoch_steps=5, repaired=False)["iou"] == 0.25
+    assert birefnet_weights(35, 50, epochs=10, last_epochs=3, repaired=False)["iou"] == 0.25
 
 
 def test_repaired_end_halves_iou_once() -> None:
@@ -69,12 +69,12 @@ def test_repaired_end_halves_iou_once() -> None:
 
 
 def test_run_without_a_length_has_no_end() -> None:
-    weights = birefnet_weights(10**6, -1, last_steps=15, epoch_steps=5, repaired=False)
+    weights = birefnet_weights(10**6, -1, epochs=10, last_epochs=3, repaired=False)
     assert weights["bce"] == 30
 
 
 def test_loss_takes_the_weights_of_its_step() -> None:
-    loss = BiRefNetSupervision(last_steps=2, epoch_steps=1)
+    loss = BiRefNetSupervision(epochs=10, last_epochs=2)
     outer = Sum([loss, EdgeSupervision()])
     whole = loss(Outputs(logits=MAPS), batch_of(MASK))
     outer.begin_step(9, 10)
@@ -86,9 +86,23 @@ def test_loss_takes_the_weights_of_its_step() -> None:
     torch.testing.assert_close(loss(Outputs(logits=MAPS), batch_of(MASK)), whole)
 
 
-def test_wrong_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="last_steps -1 must be 0 or more"):
-        BiRefNetSupervision(last_steps=-1)
+@pytest.mark.parametrize(("epochs", "last_epochs"), [(10, 11), (10, -1), (0, 0)])
+def test_end_that_is_longer_than_the_run_is_refused(epochs: int, last_epochs: int) -> None:
+    with pytest.raises(ValueError, match=f"last_epochs {last_epochs} must be 0 to epochs {epochs}"):
+        BiRefNetSupervision(epochs, last_epochs)
+
+
+def test_run_without_an_end_keeps_its_weights() -> None:
+    weights = birefnet_weights(49, 50, epochs=10, last_epochs=0, repaired=False)
+    assert weights == {"bce": 30, "iou": 0.5, "ssim": 10}
+
+
+def test_short_run_is_divided_like_a_long_one() -> None:
+    ends = [
+        birefnet_weights(step, 25, epochs=500, last_epochs=40, repaired=True)["bce"]
+        for step in range(25)
+    ]
+    assert ends == [30] * 23 + [0] * 2
 
 
 def test_corners_stay_corners_where_asked() -> None:
@@ -158,3 +172,16 @@ def test_edges_of_an_image_that_was_continued_are_cut_back() -> None:
 def test_edges_need_a_network_that_returns_them() -> None:
     with pytest.raises(ValueError, match=r"0 feature maps for 3 side maps: .*BiRefNet"):
         EdgeSupervision()(Outputs(logits=MAPS), batch_of(MASK))
+
+
+def test_gradient_of_the_edges_is_right() -> None:
+    batch = batch_of(MASK[:1, :, :32, :32])
+    batch.image = randn(1, 3, 32, 32, seed=4).sigmoid()
+    maps = [randn(1, 1, n, n, seed=70 + n).double().requires_grad_() for n in (4, 2, 1)]
+    edges = [randn(1, 1, n, n, seed=80 + n).double().requires_grad_() for n in (4, 2, 1)]
+
+    def value(*x: Tensor) -> Tensor:
+        found = Outputs(logits=[LOGITS[:1], *x[:3]], features=list(x[3:]))
+        return EdgeSupervision()(found, batch)["edges"]
+
+    assert torch.autograd.gradcheck(value, (*maps, *edges))
