@@ -34,10 +34,10 @@ from networks.clip_model import clip_model
 from networks.clip_seg import ClipSeg
 from networks.clip_training_free import CorrelativeAttention, TrainingFreeClip, ValueAttention
 
-STEPS = {COUNTERFACTUAL: 400, NAMES: 400}
+STEPS = {COUNTERFACTUAL: 600, NAMES: 600}
 REAL_STEPS = 300
-LEARNING_RATE = 2e-4
-"""Of the image encoder; five times as much for prompts and decoder."""
+LEARNING_RATE = 5e-4
+"""Of the image encoder; twice as much for prompts and decoder."""
 Scores = dict[str, float]
 
 
@@ -95,7 +95,7 @@ def trained(campaign: Campaign, run: Run) -> ClipSeg:
         vocabulary=campaign.sets.vocabulary(run),
         contrast=contrast_of(run.arm) if run.group == COUNTERFACTUAL else None,
         num_categories=run.num_categories,
-        lr_factor=5.0,
+        lr_factor=2.0,
         schedule=Polynomial(warmup_steps=20, end=0.01),
         max_steps=campaign.num_steps(run),
         seed=run.seed,
