@@ -10,6 +10,7 @@ from callbacks.set_contents import kept_pairs
 from callbacks.set_records import SetRecords
 from datamodules.atomic import write_atomically
 from datamodules.sample import MaskKind, Sample
+from datamodules.seeds import seed_for
 
 SHEET = "counterfactuals.png"
 _TILE, _GAP, _HEAD, _NAME = 160, 4, 24, 220  # pixels
@@ -25,7 +26,7 @@ class CounterfactualSheet(FinishedSet):
     levels of 255: a counterfactual of the same scene has little of it.
 
     Args:
-        num_pairs: Rows, evenly from all over the set.
+        num_pairs: Rows; the hash of the pairs' ids draws them.
 
     Raises:
         ValueError: If that is below 1.
@@ -48,8 +49,9 @@ class CounterfactualSheet(FinishedSet):
         pairs = kept_pairs(found)
         if not pairs:
             return None
-        count = min(len(pairs), self.num_pairs)
-        chosen = [pairs[number * len(pairs) // count] for number in range(count)]
+        # drawn: at even distances, classes that take turns in the set would be met again and again
+        by_hash = sorted(pairs, key=lambda pair: seed_for(0, "sheet", pair.id))
+        chosen = sorted(by_hash[: self.num_pairs], key=lambda pair: pair.number)
         head = [blank(_HEAD, _NAME), *(text_tile(title, _HEAD, _CELL) for title in _TITLES)]
         rows = [np.hstack(head)]
         for pair in chosen:

@@ -50,6 +50,18 @@ def test_row_shows_image_labels_counterfactual_and_difference(tmp_path: Path) ->
     assert (left[3], right[3]) == (100, 3)
 
 
+def test_rows_are_of_many_classes_where_classes_take_turns(tmp_path: Path) -> None:
+    def in_turn(sample: Sample) -> Sample:
+        shade = 10 * (int(sample.id.split(".")[1].partition("~")[0]) // 2 % 4)
+        return replace(scene(sample), image=torch.full((3, 8, 8), shade, dtype=torch.uint8))
+
+    toy_set(tmp_path, 40, made=in_turn)
+    picture = CounterfactualSheet(5).picture(read_set(tmp_path))
+    assert picture is not None
+    shades = {int(picture[HEAD + CELL * row + CELL // 2, NAME + 40, 0]) for row in range(5)}
+    assert len(shades) > 1  # every eighth pair would be of one
+
+
 def test_difference_is_that_outside_the_objects() -> None:
     assert outside_difference(scene(toy_sample(), shift=7)) == pytest.approx(7)
 
