@@ -47,7 +47,6 @@ class BiRefNet(nn.Module):
         weights: str | None = None,
     ) -> None:
         super().__init__()
-        self.batch_norm = batch_norm
         self.bb = backbone
         channels = [2 * count for count in backbone.channels]  # of two scales
         self.squeeze_module = nn.Sequential(
@@ -88,7 +87,8 @@ class BiRefNet(nn.Module):
                 f"BiRefNet got an image of {height}x{width}: height and width must be multiples of "
                 f"{_DIVISOR}; give data.size one, or networks.adapter.ImageInput divisor {_DIVISOR}"
             )
-        if self.training and batch == 1 and self.batch_norm:
+        # norms that are synchronised see the samples of the other processes too
+        if self.training and batch == 1 and any(type(x) is nn.BatchNorm2d for x in self.modules()):
             raise ValueError(
                 "BiRefNet got one sample to train on, and its batch norms need two: raise the "
                 "batch size of each process, or give it batch_norm false"

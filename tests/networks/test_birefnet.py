@@ -73,6 +73,12 @@ def test_other_sizes_and_lonely_samples_are_one_line_with_the_cure() -> None:
         small()(randn(1, 3, 64, 64))
 
 
+def test_one_sample_a_process_is_left_to_norms_that_are_synchronised() -> None:
+    net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(small())
+    with pytest.raises(ValueError, match="more than 1 value per channel"):  # of torch, alone
+        net(randn(1, 3, 32, 32))
+
+
 def test_one_sample_trains_without_norms() -> None:
     net = small(batch_norm=False)
     assert net(randn(1, 3, 32, 32)).logits[0].shape == (1, 1, 32, 32)
