@@ -65,6 +65,8 @@ def test_quickstart_goes_from_pairs_over_training_to_a_report(tmp_path: Path) ->
     )
     facts = json.loads((tmp_path / "test" / "report" / "open_vocabulary.json").read_text())
     assert facts["num_images"] == 3
+    page = (tmp_path / "test" / "report" / "index.html").read_text()
+    assert page.count("labels found over the photo") == 3
     assert 0 <= facts["rows"][0]["mean_iou"] <= 1
 
 
