@@ -63,7 +63,7 @@ def _others(state: Mapping[str, Tensor]) -> str | None:
         width = _size(state, "image_encoder.patch_embed.proj.weight")
         return f"SAM-HQ ({_SAM_WIDTHS.get(width or 0, 'vit_tiny')})"
     if "bkbone.conv1.weight" in state and "linear_t.weight" in state:
-        return "UDUN"
+        return "networks.udun.UDUN"
     return None
 
 

@@ -34,7 +34,10 @@ def test_others_are_named() -> None:
     width = torch.empty(1024, 3, 16, 16, device="meta")
     sam = {"mask_decoder.hf_token.weight": width, "image_encoder.patch_embed.proj.weight": width}
     assert published_network(sam) == "SAM-HQ (vit_l)"
-    assert published_network({"bkbone.conv1.weight": width, "linear_t.weight": width}) == "UDUN"
+    assert (
+        published_network({"bkbone.conv1.weight": width, "linear_t.weight": width})
+        == "networks.udun.UDUN"
+    )
 
 
 def test_other_layouts_are_not_guessed() -> None:
