@@ -9,8 +9,8 @@ from jsonargparse import Namespace
 from datamodules.json_value import Json, canonical
 from datamodules.shard_files import ImageFormat
 
-# Where things lie decides nothing: the source answers for the content of its photos.
-_PLACES = ("root", "cache")
+# Where things lie decides nothing: the source answers for the content of its photos and sets.
+_PLACES = ("root", "cache", "sets")
 # Under these keys a name without a folder is a file too; elsewhere it is a word.
 _FILES = ("adapter", "model", "weights")
 

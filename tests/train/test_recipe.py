@@ -83,3 +83,9 @@ def test_text_that_is_no_path_stays_as_it_is(text: str) -> None:
 
 def test_places_of_photos_are_left_out() -> None:
     assert of_model(root="/photos", cache="/cache", size=3) == {"size": 3}
+
+
+def test_sets_that_photos_are_taken_from_are_no_part_of_the_recipe(tmp_path: Path) -> None:
+    # their pages and lists change; what is taken from them is in the fingerprint of the source
+    (tmp_path / "set").mkdir()
+    assert of_model(source={"sets": [str(tmp_path / "set")], "size": 3}) == {"source": {"size": 3}}
