@@ -31,6 +31,7 @@ def test_maps_are_of_mask_trunk_and_structure() -> None:
     assert trunk.shape == (1, 1, SIZE // 8, SIZE // 8)
 
 
+@pytest.mark.slow
 def test_every_parameter_that_an_output_depends_on_has_a_gradient() -> None:
     net = UDUN(SIZE)
     torch.stack([x.square().mean() for x in net(randn(2, 3, SIZE, SIZE)).logits]).sum().backward()
