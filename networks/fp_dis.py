@@ -9,6 +9,8 @@ and never stand in the row of the paper.
 Letters: B samples; C channels; H, W the image's size; h, w a map's own size.
 """
 
+from typing import Any
+
 import timm
 import torch
 from torch import Tensor, nn
@@ -40,6 +42,8 @@ class FPDIS(nn.Module):
         WeightsError: If `weights` cannot be had or do not fit.
     """
 
+    backbone: Any  # timm annotates no more than nn.Module
+
     def __init__(
         self,
         backbone: str = "resnet50",
@@ -54,7 +58,7 @@ class FPDIS(nn.Module):
         if channels % num_groups:
             raise ValueError(f"channels {channels} must be a multiple of num_groups {num_groups}")
         self.backbone = timm.create_model(backbone, features_only=True, pretrained=pretrained)
-        widths = self.backbone.feature_info.channels()
+        widths: list[int] = self.backbone.feature_info.channels()
         self.prior = FrequencyPrior(num_filters)
         self.harmonise = nn.ModuleList(_Harmonisation(n, channels, num_groups) for n in widths)
         self.embed = nn.ModuleList(_Embedding(num_filters + 1, channels) for _ in widths)
@@ -145,7 +149,7 @@ class _Harmonisation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.reduce(x)
         gates = self.gate(x).sigmoid().unsqueeze(2)  # (B, groups, 1, h, w)
-        gated = x.unflatten(1, (self.num_groups, -1)) * gates
+        gated = torch.stack(x.chunk(self.num_groups, 1), 1) * gates
         merged: Tensor = self.merge(gated.flatten(1, 2) + x)
         return merged
 
@@ -161,7 +165,8 @@ class _Embedding(nn.Module):
 
     def forward(self, x: Tensor, prior: Tensor) -> Tensor:
         # the mean of squares keeps edges that a mean of signed values would cancel
-        energy = F.adaptive_avg_pool2d(prior.float().square(), x.shape[2:]).add(1e-6).sqrt()
+        size = (x.shape[2], x.shape[3])
+        energy = F.adaptive_avg_pool2d(prior.float().square(), size).add(1e-6).sqrt()
         shared = self.shared(energy.to(x.dtype))
         modulated: Tensor = x * (1 + self.scale(shared)) + self.shift(shared)
         return modulated

@@ -22,8 +22,9 @@ def names(*patterns: str) -> list[str]:
 
 PREDICT, SCORE = "dis/predict.yaml", "dis/score_folder.yaml"  # run by tests of their own
 MASACTRL = "mask_editor/masactrl.yaml"  # run in test_masactrl_runs.py
+SAM_HQ = "dis/sam_hq.yaml"  # run in test_sam_hq_runs.py
 SHARED = {*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml", "generation/train_*.yaml")}
-EXPERIMENTS = sorted(SHARED - {PREDICT, SCORE, MASACTRL})
+EXPERIMENTS = sorted(SHARED - {PREDICT, SCORE, MASACTRL, SAM_HQ})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
 # run in test_open_vocabulary_runs.py and test_magicseg.py
 OPEN_VOCABULARY = names("open_vocabulary/*.yaml")
@@ -35,7 +36,7 @@ CLIP_SEG = names("clip_seg/*.yaml")  # run in test_clip_seg_runs.py
 
 def test_every_configuration_is_covered_here() -> None:
     covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, *GENERATION, *CLIP_SEG, PREDICT, SCORE, MASACTRL}
-    covered |= {*OPEN_VOCABULARY}
+    covered |= {*OPEN_VOCABULARY, SAM_HQ}
     assert covered == set(names("**/*.yaml"))
 
 
