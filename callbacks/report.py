@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -31,6 +31,14 @@ T = TypeVar("T")
 
 MAX_THREADS = 8
 """Images drawn at once; each holds some copies of itself meanwhile."""
+
+
+@runtime_checkable
+class IsPrompted(Protocol):
+    """A network that is told where the objects are: papers' numbers never stand beside its own."""
+
+    prompt_protocol: str
+    """What it was told, for the reader."""
 
 
 class Report(Callback):
@@ -179,6 +187,7 @@ class Report(Callback):
         has_network = any(True for _ in pl_module.parameters())
         untrained = "the weights the network was built with" if has_network else "no network ran"
         root = Path(trainer.default_root_dir).resolve()
+        protocol = _protocol(pl_module)
         return build_content(
             rows,
             title=root.name,
@@ -189,7 +198,9 @@ class Report(Callback):
             problems=None if data is None else data.problems,
             left_out=data.left_out if isinstance(data, LeavesOut) else (),
             training=self._training,
+            is_prompted=protocol is not None,
             facts={
+                **({} if protocol is None else {"protocol": protocol}),
                 "command": run_facts.command(),
                 "commit": self._commit,
                 "checkpoint": str(trainer.ckpt_path or f"none: {untrained}"),
@@ -199,6 +210,11 @@ class Report(Callback):
                 "finished": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             },
         )
+
+
+def _protocol(pl_module: LightningModule) -> str | None:
+    net: object = getattr(pl_module, "net", None)
+    return net.prompt_protocol if isinstance(net, IsPrompted) else None
 
 
 def _reports_data(trainer: Trainer) -> ReportsData | None:

@@ -95,6 +95,7 @@ def build_content(
     left_out: Sequence[Problem] = (),
     variants: bool = False,
     training: TrainingFacts | None = None,
+    is_prompted: bool = False,
 ) -> Content:
     """Average the scores and choose what is shown.
 
@@ -109,19 +110,22 @@ def build_content(
         left_out: Why images that belong to the test set are not among the rows, one an image.
         variants: Whether the other definitions of the literature are shown.
         training: What the fit in the same folder has left.
+        is_prompted: Whether the network was told where the objects are: papers' numbers, which are
+            of networks that see the image alone, are then left out.
     """
     subsets = group_by_subset(rows)
     unions = _unions(subsets)
     groups = subsets | unions
     scores = {name: set_scores([row.scores for row in group]) for name, group in groups.items()}
     priors = _prior_scores(groups, list(rows[0].priors))
+    sizes = {} if is_prompted else {name: len(group) for name, group in groups.items()}
     return Content(
         title=title,
         rows=rows,
         scores={name: scores[name] for name in subsets},
         unions={name: scores[name] for name in unions},
         priors={prior: by_subset[ALL] for prior, by_subset in priors.items()},
-        published=published_tables({name: len(group) for name, group in groups.items()}),
+        published=published_tables(sizes),
         variants={n: of_set.variants() for n, of_set in scores.items()} if variants else None,
         contenders=[
             Contender(name=THIS_RUN, note="", values=values_by_subset(scores)),

@@ -47,6 +47,8 @@ class SamHQ(nn.Module):
         WeightsError: If the weights cannot be had, cannot be read or are not those of SAM-HQ.
     """
 
+    prompt_protocol = "prompted: the network was given the box around each true mask"
+    """What a report says of its scores."""
     sam: Any  # transformers' classes have no annotations
     mean: Tensor
     std: Tensor

@@ -121,9 +121,13 @@ def run(
     folder: Path,
     data: LightningDataModule | None = None,
     measures: Set[str] = ALL_MEASURES,
+    prompt_protocol: str | None = None,
     **options: object,
 ) -> Guess:
     model = Guess(measures)
+    if prompt_protocol is not None:
+        model.net = nn.Identity()
+        model.net.prompt_protocol = prompt_protocol
     trainer = Trainer(
         accelerator="cpu",
         devices=1,

@@ -136,6 +136,12 @@ def test_other_definitions_are_written_when_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_protocol_of_a_prompted_network_stands_under_the_title(tmp_path: Path) -> None:
+    run(tmp_path, Blobs(("one",)), PIXELWISE, prompt_protocol="prompted: a box was given")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "Protocol: prompted: a box was given." in page
+
+
 def test_pixelwise_measures_alone_make_a_report(tmp_path: Path) -> None:
     run(tmp_path, Blobs(("one",)), measures=PIXELWISE)
     values = json.loads((tmp_path / "report" / "metrics.json").read_text())["all"]

@@ -122,6 +122,11 @@ def test_page_shows_published_rows_beside_the_own_one() -> None:
     assert f"{made.contenders[0].values[TE_UNION]['mae']:.3f}" in html
 
 
+def test_a_network_that_was_told_where_objects_are_has_no_published_rows_beside_it() -> None:
+    assert content({"DIS-VD": 470}).published
+    assert not content({"DIS-VD": 470}, is_prompted=True).published
+
+
 def test_page_says_why_a_set_of_another_size_has_no_published_rows() -> None:
     html = page(content({"DIS-TE1": 2, "mine": 1}), NO_PLOTS)
     assert "DIS-TE1 here has 2 images, that of DIS5K has 500" in html
