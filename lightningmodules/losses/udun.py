@@ -44,8 +44,8 @@ def trunk_of(mask: Tensor) -> Tensor:
 class UDUNSupervision(Loss):
     """``(BCE(mask) + IoU(mask) + BCE(trunk) + BCE(structure)) / 2``.
 
-    The targets of trunk and structure are made of the batch's mask, on the CPU, 10 ms a mask of
-    1024 px. The authors make them of the whole masks beforehand and reduce them.
+    The targets of trunk and structure are made of the batch's mask, on the CPU. The authors
+    make them of the whole masks beforehand and reduce them.
     """
 
     def forward(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
