@@ -67,10 +67,12 @@ class CompositionScenes(ProceduralScenes):
         size: Height and width of the images in pixels.
         names: See `composed_names`. None: all of them.
         seed: Root of all randomness.
+        unsaid: How often a caption leaves out a colour, and how often a material, in [0, 1]: of
+            whole names alone a CLIP learns colours, and hardly what a chair is.
 
     Raises:
-        ValueError: If a name is not colour, material and kind, or the size is below 8; and of
-            every scene of the split ``test``.
+        ValueError: If a name is not colour, material and kind, a number is out of its range; and
+            of every scene of the split ``test``.
 
     Example:
         >>> scenes = CompositionScenes(size=32, names=["red metal bed", "blue brick fan"])
@@ -79,9 +81,17 @@ class CompositionScenes(ProceduralScenes):
     """
 
     def __init__(
-        self, *, size: int = 64, names: Sequence[str] | None = None, seed: int = 0
+        self,
+        *,
+        size: int = 64,
+        names: Sequence[str] | None = None,
+        seed: int = 0,
+        unsaid: float = 0.0,
     ) -> None:
         super().__init__(size=size, seed=seed)
+        if not 0 <= unsaid <= 1:
+            raise ValueError(f"unsaid is {unsaid}: give a share in [0, 1]")
+        self.unsaid = unsaid
         self.classes = composed_names() if names is None else tuple(names)
         known = set(composed_names(tuple(CLASSES)))
         unknown = [name for name in self.classes if name not in known]
@@ -99,8 +109,9 @@ class CompositionScenes(ProceduralScenes):
     def labelled(self, scene: SceneSpec, *, counterfactual: bool = False) -> Sample:
         """Return the label map of a scene, with its caption."""
         sample = super().labelled(scene, counterfactual=counterfactual)
-        caption = " and ".join(f"a {item.class_name}" for item in scene.objects)
-        return replace(sample, prompt=caption)
+        rng = np.random.default_rng(seed_for(self.seed, scene.id, "caption"))
+        said = (_said(item.class_name, rng, unsaid=self.unsaid) for item in scene.objects)
+        return replace(sample, prompt=" and ".join(f"a {words}" for words in said))
 
     def _drawn(self, id: str, split: Split, class_names: Sequence[str]) -> SceneSpec:
         if split == "test":
@@ -112,6 +123,13 @@ class CompositionScenes(ProceduralScenes):
             for item, name in zip(scene.objects, class_names, strict=True)
         )
         return replace(scene, objects=objects)
+
+
+def _said(name: str, rng: np.random.Generator, *, unsaid: float) -> str:
+    """Return the words of a name that a caption says."""
+    *others, kind = name.split()
+    heard = [word for word in others if rng.random() >= unsaid]
+    return " ".join([*heard, kind])
 
 
 def _dress(name: str, rng: np.random.Generator) -> Appearance:

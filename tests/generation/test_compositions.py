@@ -40,6 +40,24 @@ def test_caption_names_every_object() -> None:
     assert sample.prompt in {f"a {a} and a {b}" for a, b in (NAMES, NAMES[::-1])}
 
 
+def test_caption_leaves_out_colours_and_materials_but_never_the_object() -> None:
+    scenes = CompositionScenes(size=16, unsaid=0.5)
+    specs = [scenes.spec("val", index) for index in range(40)]
+    said = [scenes.labelled(spec).prompt.removeprefix("a ").split() for spec in specs]
+    names = [spec.objects[0].class_name.split() for spec in specs]
+    assert all(words[-1] == name[-1] for words, name in zip(said, names, strict=True))
+    assert all(set(words) <= set(name) for words, name in zip(said, names, strict=True))
+    assert {len(words) for words in said} == {1, 2, 3}
+    assert [scenes.labelled(spec).prompt for spec in specs[:3]] == [
+        "a " + " ".join(words) for words in said[:3]
+    ]
+
+
+def test_share_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"unsaid is 1\.5"):
+        CompositionScenes(unsaid=1.5)
+
+
 def test_scenes_are_a_source_of_generation_runs() -> None:
     source = ProceduralLabels(SCENES, 4, crowded_share=0.0)
     key = source.keys()[1]
