@@ -25,6 +25,8 @@ class Photos(Protocol):
     """Folder of the photos."""
     size: tuple[int, int]
     """(height, width) that the network sees."""
+    finer: float | None
+    """How many times larger it sees them once more, in tiles."""
 
     @property
     def photos(self) -> Mapping[str, Path]:
@@ -152,6 +154,7 @@ def _recipe(trainer: Trainer) -> dict[str, object]:
     return {
         "folder": str(data.root.absolute()),
         "size": list(data.size),
+        "finer": data.finer,
         # a retrained network has the same path
         "checkpoint": list(file_signature(Path(checkpoint))) if checkpoint else None,
     }

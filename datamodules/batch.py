@@ -47,6 +47,9 @@ class Batch:
     """For each sample whether it was drawn as a synthetic pair, see `Mixture`."""
     failures: list[str] = field(default_factory=list)
     """For each sample why it stands in for one that could not be made, or empty."""
+    finer: list[Tensor | None] = field(default_factory=list)
+    """For each sample ``(3, h, w)`` uint8 RGB, the photo larger than in `image`, which prediction
+    cuts into tiles; None where it goes without."""
 
     def __len__(self) -> int:
         return len(self.id)
@@ -110,6 +113,7 @@ def collate(views: list[View]) -> Batch:
         truth_weight=[view.truth_weight for view in views],
         is_synthetic=[view.is_synthetic for view in views],
         failures=[view.failure for view in views],
+        finer=[view.finer for view in views],
     )
 
 

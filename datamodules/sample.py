@@ -96,6 +96,9 @@ class View:
     """``(h, w)`` uint8, the weight at the original size. None: every pixel counts."""
     is_synthetic: bool = False
     """Whether it was drawn as a synthetic pair of a mixture."""
+    finer: Tensor | None = None
+    """``(3, h, w)`` uint8 RGB, the photo larger than the network sees it, for prediction in tiles.
+    None: there are none."""
     failure: str = ""
     """Why no pair could be synthesised from this one, which stands in its place. Empty: none was
     wanted, or this is it."""

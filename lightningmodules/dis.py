@@ -15,9 +15,10 @@ from lightningmodules.losses import Loss
 from lightningmodules.optimizer_factory import OptimizerFactory
 from lightningmodules.schedules import Schedule
 from lightningmodules.skeleton_cache import thinner_of
+from lightningmodules.tiled_refinement import refined, tile_batch, tiled_map
 from metrics.dis import DISMetrics
 from metrics.measures import PIXELWISE
-from metrics.quantise import to_truth_size
+from metrics.quantise import resize, to_truth_size, to_uint8
 from metrics.scores import Evaluated
 from networks.outputs import Outputs
 
@@ -114,8 +115,19 @@ class DIS(LightningModule):
         self._log_scores("test", self.test_metrics)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[Tensor]:
-        """Return one (h, w) uint8 map per sample, at the sample's original size."""
-        return self._maps(self(batch), batch)
+        """Return one (h, w) uint8 map per sample, at the sample's original size.
+
+        Where the batch holds a larger photo, its tiles are seen too, as many at once as the batch
+        has samples.
+        """
+        whole = self._logits(batch)
+        larger = batch.finer or [None] * len(batch)
+        return [
+            to_truth_size(logits[None], size)
+            if photo is None
+            else to_uint8(resize(self._refined(logits.sigmoid(), photo, len(batch)), size))
+            for logits, size, photo in zip(whole, batch.size, larger, strict=True)
+        ]
 
     def configure_optimizers(self) -> Any:
         """Return the injected optimizer, with the schedule stepped after each step.
@@ -153,11 +165,29 @@ class DIS(LightningModule):
         metrics.reset()
 
     def _maps(self, outputs: Outputs, batch: Batch) -> list[Tensor]:
-        # First to the network's input, as logits, then as probabilities to the photo: so do the
-        # published codes, and so does the loss.
-        size = tuple(batch.image.shape[-2:])
-        whole = F.interpolate(outputs.logits[0].float(), size, mode="bilinear", align_corners=False)
+        whole = _at_input_size(outputs, batch)
         return [
             to_truth_size(logits[None], size)
             for logits, size in zip(whole, batch.size, strict=True)
         ]
+
+    def _logits(self, batch: Batch) -> Tensor:
+        return _at_input_size(self(batch), batch)
+
+    def _refined(self, whole: Tensor, photo: Tensor, batch_size: int) -> Tensor:
+        """Return ``(h, w)`` of ``(1, H, W)`` and a photo of ``(3, h, w)`` bytes."""
+        size = (whole.shape[1], whole.shape[2])
+        found = tiled_map(
+            lambda tiles: self._logits(tile_batch(tiles)).sigmoid(), photo, size, batch_size
+        )
+        return refined(whole, found)
+
+
+def _at_input_size(outputs: Outputs, batch: Batch) -> Tensor:
+    """Return ``(B, 1, H, W)`` float32 logits.
+
+    First to the network's input, as logits, then as probabilities to the photo: so do the published
+    codes, and so does the loss.
+    """
+    size = tuple(batch.image.shape[-2:])
+    return F.interpolate(outputs.logits[0].float(), size, mode="bilinear", align_corners=False)

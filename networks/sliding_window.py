@@ -16,8 +16,8 @@ def sliding_window(
     predict: Callable[[Tensor], Tensor],
     image: Tensor,
     *,
-    window: int,
-    stride: int,
+    window: int | tuple[int, int],
+    stride: int | tuple[int, int],
     blend: Blend = "mean",
     batch_size: int = 8,
 ) -> Tensor:
@@ -29,8 +29,9 @@ def sliding_window(
     Args:
         predict: From ``(k, 3, h, w)`` to ``(k, C, h, w)`` float.
         image: ``(B, 3, H, W)`` float.
-        window: Side in pixels; a side of the image that is shorter is taken whole.
-        stride: From window to window, in pixels.
+        window: Side in pixels, or (height, width); a side of the image that is shorter is taken
+            whole.
+        stride: From window to window, in pixels; one, or one down and one across.
         blend: ``mean`` counts all windows alike, as the published protocols do; ``pyramid`` the
             less, the nearer to the window's border, which leaves no seams.
         batch_size: Windows at once, of one image or of several.
@@ -41,17 +42,18 @@ def sliding_window(
     Raises:
         ValueError: If window, stride or batch size is below 1, or the stride leaves gaps.
     """
-    if not 1 <= stride <= window or batch_size < 1:
+    sides, strides = _both(window), _both(stride)
+    if not all(1 <= x <= y for x, y in zip(strides, sides, strict=True)) or batch_size < 1:
         raise ValueError(
             f"stride {stride} must be from 1 to window {window}, batch_size {batch_size} 1 or more"
         )
     height, width = image.shape[-2:]
-    tall, wide = min(window, height), min(window, width)
+    tall, wide = min(sides[0], height), min(sides[1], width)
     places = [
         (number, top, left)
         for number in range(len(image))
-        for top in _starts(height, tall, stride)
-        for left in _starts(width, wide, stride)
+        for top in _starts(height, tall, strides[0])
+        for left in _starts(width, wide, strides[1])
     ]
     if len(places) == len(image):
         return torch.cat([predict(some) for some in torch.split(image, batch_size)])
@@ -68,6 +70,10 @@ def sliding_window(
                 counted[y : y + tall, x : x + wide] += weight
     assert total is not None
     return total / counted
+
+
+def _both(length: int | tuple[int, int]) -> tuple[int, int]:
+    return (length, length) if isinstance(length, int) else length
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:

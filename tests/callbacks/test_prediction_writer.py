@@ -225,6 +225,47 @@ def test_masks_alone_and_another_folder_can_be_asked_for(checkpoint: Path, tmp_p
     assert files_below(tmp_path / "elsewhere").keys() == {f"masks/{id}.png" for id in IDS}
 
 
+def test_photos_above_the_networks_size_are_refined_in_tiles_and_others_stay(
+    predicted: tuple[Path, Path], checkpoint: Path, tmp_path: Path
+) -> None:
+    flags = predict_arguments(checkpoint, predicted[0], tmp_path)
+    main([*flags, "--data.finer", "2", "--data.batch_size", "4"])
+    changed = {
+        id
+        for id in IDS
+        if (predicted[1] / "masks" / f"{id}.png").read_bytes()
+        != (tmp_path / "predictions" / "masks" / f"{id}.png").read_bytes()
+    }
+    assert changed == set(IDS)  # each has a side above 32 px
+    main([*predict_arguments(checkpoint, predicted[0], tmp_path / "small"), "--data.size", "96"])
+    tiled = predict_arguments(checkpoint, predicted[0], tmp_path / "small tiled")
+    main([*tiled, "--data.size", "96", "--data.finer", "2"])
+    for id in IDS:
+        masks = [tmp_path / name / "predictions" / "masks" for name in ("small", "small tiled")]
+        one, two = (folder / f"{id}.png" for folder in masks)
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_results_with_and_without_tiles_are_not_mixed(
+    predicted: tuple[Path, Path], checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = predict_arguments(checkpoint, predicted[0], predicted[1].parent)
+    with pytest.raises(SystemExit):
+        main([*flags, "--data.finer", "2"])
+    assert "holds predictions of another finer" in capsys.readouterr().err
+
+
+def test_tiles_no_finer_than_the_whole_are_refused(
+    predicted: tuple[Path, Path],
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*predict_arguments(checkpoint, predicted[0], tmp_path), "--data.finer", "1"])
+    assert "finer 1 must be above 1" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("num_photos", [1, 4])
 def test_two_processes_share_the_photos(

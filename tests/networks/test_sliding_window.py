@@ -85,3 +85,16 @@ def test_windows_of_all_images_are_seen_in_full_batches() -> None:
 def test_gaps_are_refused(window: int, stride: int) -> None:
     with pytest.raises(ValueError, match=f"stride {stride} must be from 1 to window {window}"):
         sliding_window(brightness, picture(8, 8), window=window, stride=stride)
+
+
+def test_windows_need_not_be_square() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def sizes(windows: Tensor) -> Tensor:
+        seen.extend([(windows.shape[2], windows.shape[3])] * len(windows))
+        return brightness(windows)
+
+    image = picture(8, 12)
+    found = sliding_window(sizes, image, window=(4, 6), stride=(4, 3))
+    torch.testing.assert_close(found, brightness(image))
+    assert seen == [(4, 6)] * (2 * 3)
