@@ -1,11 +1,12 @@
 """The trained network as a file that others load."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from datamodules.atomic import write_atomically
 from datamodules.segmentation import SegmentationDataModule
@@ -30,11 +31,22 @@ class WeightsWriter(Callback):
             return
         if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set, not declared
             return  # a trial of one batch must not replace trained weights
-        tensors = {key: value.contiguous() for key, value in net.state_dict().items()}
         # not save_file: its own error says nothing of a full disk
-        content = save(tensors, metadata={"format": "pt", **_size_of(trainer)})
+        content = save(_apart(net.state_dict()), metadata={"format": "pt", **_size_of(trainer)})
         path = Path(trainer.default_root_dir) / "weights.safetensors"
         write_atomically(path, _with_sorted_metadata(content))
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors, none of which shares memory: the format refuses tied weights."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for key, value in state.items():
+        place = value.untyped_storage().data_ptr()
+        # a copy only of what is tied: networks are large
+        found[key] = value.contiguous().clone() if place in seen else value.contiguous()
+        seen.add(place)
+    return found
 
 
 def _size_of(trainer: Trainer) -> dict[str, str]:

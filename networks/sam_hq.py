@@ -14,7 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import SamHQConfig, SamHQMaskDecoderConfig, SamHQModel, SamHQVisionConfig
+from transformers import (
+    SamHQConfig,
+    SamHQMaskDecoderConfig,
+    SamHQModel,
+    SamHQPromptEncoderConfig,
+    SamHQVisionConfig,
+)
 
 from networks.adapter import ImageAndMask
 from networks.outputs import Outputs
@@ -29,6 +35,7 @@ _TRAINED = (
     *("mask_conv", "mask_norm"),
 )
 """Beginnings of the names, below ``mask_decoder``, that SAM-HQ has beyond SAM."""
+_PREFIX = "sam."  # of this network's own state
 _MASK_SHARE = 4  # a mask as prompt has a quarter of the image's side
 
 
@@ -38,8 +45,8 @@ class SamHQ(nn.Module):
     SAM stays as it is; only what SAM-HQ adds to it is trained, as published.
 
     Args:
-        weights: An official file (``sam_hq_vit_{b,l,h}.pth``), whose sizes are read from it; or a
-            folder or hub id of transformers.
+        weights: An official file (``sam_hq_vit_{b,l,h}.pth``) or one that a fit of this network
+            has left, whose sizes are read from it; or a folder or hub id of transformers.
         hq_token_only: Whether the map is that of the added token, as in the published training, or
             the sum with SAM's own, as in its demonstrations.
 
@@ -130,16 +137,23 @@ def _loaded(weights: str) -> nn.Module:
 
 
 def _converted(weights: str) -> nn.Module:
-    state = read_weights(weights)
+    state = {key.removeprefix(_PREFIX): x for key, x in read_weights(weights).items()}
     try:
-        sizes = sam_hq_sizes(state)._asdict()
         state = to_transformers(state)
     except ValueError as error:
         raise WeightsError(f"weights {weights}: {error}") from error
+    sizes = sam_hq_sizes(state)
     config = SamHQConfig(
-        vision_config=SamHQVisionConfig(**sizes),
-        mask_decoder_config=SamHQMaskDecoderConfig(vit_dim=sizes["hidden_size"]),
+        vision_config=SamHQVisionConfig(**sizes._asdict()),
+        prompt_encoder_config=SamHQPromptEncoderConfig(image_size=sizes.image_size),
+        mask_decoder_config=SamHQMaskDecoderConfig(vit_dim=sizes.hidden_size),
     )
     net = SamHQModel(config)
-    net.load_state_dict(state)
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:  # several lines, all keys
+        raise WeightsError(
+            f"weights {weights} are not all of SAM-HQ ({len(state)} keys, "
+            f"{len(net.state_dict())} wanted): give the official file as it was downloaded"
+        ) from error
     return net

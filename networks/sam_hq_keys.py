@@ -58,6 +58,8 @@ _PERCEPTRON = re.compile(
 )
 _PLACES = {"0": "proj_in.", "1": "layers.0.", "2": "proj_out."}
 _PATCH = 16
+_OWN = "mask_decoder.hq_token.weight"
+"""A name that transformers' model has and the published code has not."""
 
 
 class SamHQSizes(NamedTuple):
@@ -76,11 +78,14 @@ def to_transformers(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the whole state of a ``transformers.SamHQModel`` of the sizes of `sam_hq_sizes`.
 
     Args:
-        state_dict: What the published files hold (``sam_hq_vit_{b,l,h}.pth``).
+        state_dict: What the published files hold (``sam_hq_vit_{b,l,h}.pth``), or such a model's
+            own state, which is returned as it is.
 
     Raises:
         ValueError: If it is none of SAM-HQ with a plain ViT.
     """
+    if _OWN in state_dict:
+        return dict(state_dict)
     _require_sam_hq(state_dict)
     found = {_renamed(key): value for key, value in state_dict.items()}
     shared = "prompt_encoder.shared_embedding.positional_embedding"
@@ -92,18 +97,14 @@ def sam_hq_sizes(state_dict: Mapping[str, Tensor]) -> SamHQSizes:
     """Return the sizes of the image encoder.
 
     Args:
-        state_dict: What the published files hold.
-
-    Raises:
-        ValueError: If it is none of SAM-HQ with a plain ViT.
+        state_dict: That of `to_transformers`.
     """
-    _require_sam_hq(state_dict)
-    _, side, _, hidden_size = state_dict["image_encoder.pos_embed"].shape
+    _, side, _, hidden_size = state_dict["vision_encoder.pos_embed"].shape
     # of a window or image of n patches, 2 n - 1 distances along a side
     reach = {
         int(match[1]): tuple(value.shape)
         for key, value in state_dict.items()
-        if (match := re.fullmatch(r"image_encoder\.blocks\.(\d+)\.attn\.rel_pos_h", key))
+        if (match := re.fullmatch(r"vision_encoder\.layers\.(\d+)\.attn\.rel_pos_h", key))
     }
     whole = 2 * side - 1
     window = min(length for length, _ in reach.values())

@@ -5,6 +5,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -39,6 +40,13 @@ class Watcher(Callback):
         self.weights.append(pl_module.net[0].weight.detach().clone())
 
 
+class Tie(Callback):
+    """Lets two layers have one bias."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: Model) -> None:  # type: ignore[override]
+        pl_module.net[1].bias = pl_module.net[0].bias
+
+
 class Stopper(Callback):
     def on_train_batch_start(self, *_: object) -> None:
         raise RuntimeError("stopped on purpose")
@@ -68,6 +76,13 @@ def test_weights_of_a_finished_fit_load_into_the_same_network(tmp_path: Path) ->
     image = torch.rand(2, 3, 8, 8)
     assert torch.equal(loaded.eval()(image), net.eval()(image))
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["weights.safetensors"]
+
+
+def test_tied_weights_are_written_under_both_names(tmp_path: Path) -> None:
+    net = fit(tmp_path, Tie()).net
+    written = load_file(tmp_path / "weights.safetensors")
+    assert written["0.bias"].equal(net[0].bias)
+    assert written["1.bias"].equal(net[0].bias)
 
 
 def test_folder_of_the_run_loads_too(tmp_path: Path) -> None:

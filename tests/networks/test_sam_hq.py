@@ -6,9 +6,15 @@ import torch
 from torch import Tensor
 
 from networks.sam_hq import SamHQ
+from networks.sam_hq_keys import to_transformers
 from networks.weights import WeightsError
 from tests.networks.official import randn
-from tests.networks.tiny_sam_hq import SIZE, save_tiny_sam_hq
+from tests.networks.tiny_sam_hq import (
+    SIZE,
+    save_official_layout,
+    save_tiny_sam_hq,
+    tiny_sam_hq,
+)
 
 
 @dataclass
@@ -67,6 +73,34 @@ def test_prompts_of_a_training_step_follow_the_seed_of_the_step(folder: str) -> 
 def test_another_size_is_refused_with_the_cure(folder: str) -> None:
     with pytest.raises(ValueError, match=f"set data.size to {SIZE}".replace(".", "[.]")):
         SamHQ(folder)(pair(32))
+
+
+def test_official_file_draws_the_map_of_the_same_weights_in_a_folder(tmp_path: Path) -> None:
+    official = save_official_layout(tmp_path / "sam_hq_vit.pth")
+    model = tiny_sam_hq()
+    model.load_state_dict(to_transformers(torch.load(official, weights_only=True)))
+    model.save_pretrained(tmp_path / "folder")
+    with torch.no_grad():
+        of_file, of_folder = (
+            SamHQ(str(path)).eval()(pair()).logits[0] for path in (official, tmp_path / "folder")
+        )
+    assert of_file.equal(of_folder)
+
+
+def test_own_state_is_read_back(folder: str, tmp_path: Path) -> None:
+    net = SamHQ(folder)
+    torch.save({f"net.{key}": x for key, x in net.state_dict().items()}, tmp_path / "own.pth")
+    state = SamHQ(str(tmp_path / "own.pth")).state_dict()
+    assert all(x.equal(state[key]) for key, x in net.state_dict().items())
+
+
+def test_half_of_an_official_file_is_one_line(tmp_path: Path) -> None:
+    official = save_official_layout(tmp_path / "sam_hq_vit.pth")
+    state = torch.load(official, weights_only=True)
+    del state["mask_decoder.iou_token.weight"]
+    torch.save(state, official)
+    with pytest.raises(WeightsError, match="not all of SAM-HQ"):
+        SamHQ(str(official))
 
 
 def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:

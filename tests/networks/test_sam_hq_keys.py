@@ -33,7 +33,7 @@ def shapes(name: str) -> dict[str, list[int]]:
 
 
 def model(state: dict[str, Tensor]) -> SamHQModel:
-    sizes = sam_hq_sizes(state)._asdict()
+    sizes = sam_hq_sizes(to_transformers(state))._asdict()
     return SamHQModel(
         SamHQConfig(
             vision_config=SamHQVisionConfig(**sizes),
@@ -58,7 +58,7 @@ def test_every_official_key_becomes_one_of_transformers_of_the_same_shape(name: 
 
 def test_sizes_are_those_of_the_published_encoder() -> None:
     state = {key: torch.empty(shape, device="meta") for key, shape in shapes("h").items()}
-    assert sam_hq_sizes(state) == (1280, 32, 16, 1024, 14, [7, 15, 23, 31])
+    assert sam_hq_sizes(to_transformers(state)) == (1280, 32, 16, 1024, 14, [7, 15, 23, 31])
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+import torch
 from transformers import SamHQConfig, SamHQMaskDecoderConfig, SamHQModel, SamHQVisionConfig
 
+from tests.networks.official import filled, recorded
+
 SIZE = 64
+_WIDTHS = {"C": 16, "3C": 48, "4C": 64}
+_DISTANCES = (3, 7)
+"""Along a side, of each block: of a window of two patches, and of the whole image of four."""
 
 
 def tiny_sam_hq() -> SamHQModel:
@@ -26,3 +32,20 @@ def tiny_sam_hq() -> SamHQModel:
 def save_tiny_sam_hq(folder: Path) -> Path:
     tiny_sam_hq().save_pretrained(folder)
     return folder
+
+
+def save_official_layout(path: Path) -> Path:
+    """Save the same sizes under the recorded names of the published code."""
+    torch.save({key: filled(key, torch.empty(n)) for key, n in official_shapes().items()}, path)
+    return path
+
+
+def official_shapes() -> dict[str, list[int]]:
+    facts = recorded("sam_hq")
+    found = {key: [_WIDTHS.get(n, n) for n in shape] for key, shape in facts["rest"].items()}
+    found["image_encoder.pos_embed"] = [1, SIZE // 16, SIZE // 16, 16]
+    for block, distances in enumerate(_DISTANCES):
+        for key, shape in facts["block"].items():
+            own = [distances, 8] if "rel_pos" in key else [_WIDTHS.get(n, n) for n in shape]
+            found[f"image_encoder.blocks.{block}.{key}"] = own
+    return found
