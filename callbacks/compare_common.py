@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from callbacks.compare_runs import NUM_SHOWN, ComparisonError, RunReport, values_of
+from callbacks.prompt_protocol import difference
 from metrics.measures import MEASURES, OF_THE_SET, Measure
 
 
@@ -39,6 +40,24 @@ def common_ids(reports: Sequence[RunReport], *, common: bool) -> tuple[list[str]
     return sorted(shared), [
         f"only the {len(shared):,} images that all runs have are compared; a run has up to {most:,}"
     ]
+
+
+def refuse_other_protocols(reports: Sequence[RunReport]) -> None:
+    """Check that all networks were told the same beside the photos.
+
+    Raises:
+        ComparisonError: If they were not, see `callbacks.prompt_protocol`.
+    """
+    first = reports[0]
+    for report in reports[1:]:
+        problem = difference(
+            str(first.path),
+            first.protocol,
+            other=str(report.path),
+            other_protocol=report.protocol,
+        )
+        if problem:
+            raise ComparisonError(problem)
 
 
 def refuse_other_truths(reports: Sequence[RunReport], ids: Sequence[str]) -> None:

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from callbacks.compare_common import common_ids, common_measures, refuse_other_truths
+from callbacks.compare_common import (
+    common_ids,
+    common_measures,
+    refuse_other_protocols,
+    refuse_other_truths,
+)
 from callbacks.compare_results import Against, MethodResult, Results, results_on
 from callbacks.compare_runs import Method, RunReport, read_report
 from callbacks.compare_statistics import Interval
@@ -70,10 +75,12 @@ def compare(
         common: Compare the images that every run has, where some have more.
 
     Raises:
-        ComparisonError: If a report cannot be read, or the runs were not tested on the same truth.
+        ComparisonError: If a report cannot be read, or the runs were not tested on the same truth
+            or not by one protocol.
     """
     reports = {method: [read_report(path) for path in method.runs] for method in methods}
     every = [report for of_method in reports.values() for report in of_method]
+    refuse_other_protocols(every)
     ids, left_out = common_ids(every, common=common)
     refuse_other_truths(every, ids)
     units = units_of(every[0], ids, groups)

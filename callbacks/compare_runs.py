@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from callbacks.prompt_protocol import read_protocol
 from metrics.measures import MEASURES
 
 Values = NDArray[np.float64]
@@ -52,6 +53,8 @@ class RunReport:
     values: dict[str, Values]
     """Columns that are measures: key -> ``(N,)``. NaN where the cell is empty."""
     curve_names: frozenset[str]
+    protocol: str | None
+    """What the network was told beside the photos; None for nothing."""
 
 
 def parse_method(argument: str) -> Method:
@@ -103,6 +106,7 @@ def read_report(path: Path) -> RunReport:
         area_of=areas,
         values=values,
         curve_names=frozenset(_read_arrays(folder / "curves.npz", None)) - {"id"},
+        protocol=read_protocol(folder),
     )
 
 

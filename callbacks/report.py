@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -18,6 +18,7 @@ from torch import Tensor
 from callbacks import run_facts
 from callbacks.beside import ALL, Values, read_metrics
 from callbacks.priors import score_priors
+from callbacks.prompt_protocol import difference, protocol_of, read_protocol
 from callbacks.report_content import Content, Row, build_content, choose_examples, subset_of
 from callbacks.report_files import write_report
 from callbacks.report_measures import literature, number
@@ -33,20 +34,13 @@ MAX_THREADS = 8
 """Images drawn at once; each holds some copies of itself meanwhile."""
 
 
-@runtime_checkable
-class IsPrompted(Protocol):
-    """A network that is told where the objects are: papers' numbers never stand beside its own."""
-
-    prompt_protocol: str
-    """What it was told, for the reader."""
-
-
 class Report(Callback):
     """Writes ``report/`` into the run's folder after a test, and prints the result.
 
     The folder holds ``index.html`` (opens from disk, needs nothing else), ``metrics.json`` (an
     object of numbers per subset and ``all``), ``priors.json``, ``per_image.csv``, ``curves.npz``
-    (the curves of each image) and the plots. The subset of an image is the folder part of its id.
+    (the curves of each image), the plots and, of a network that is told where the objects are,
+    ``protocol.txt``. The subset of an image is the folder part of its id.
     The test step must return `Evaluated`. A data module that is `ReportsData` adds the mean-mask
     prior and the findings of its check; a fit into the same folder, what it has left about its
     data: data stall, synthetic pairs.
@@ -85,11 +79,14 @@ class Report(Callback):
         """Read the runs to compare with, and what a fit has left, before hours of testing.
 
         Raises:
-            ValueError: If one is missing or no metrics file, or what a fit has left is broken.
+            ValueError: If one is missing, no metrics file or of a network that was told something
+                else (see `callbacks.prompt_protocol`), or what a fit has left is broken.
         """
         if stage == "test":
             self._training = read_training_facts(Path(trainer.default_root_dir))
             self._beside = {n: (path, read_metrics(Path(path))) for n, path in self.beside.items()}
+            for name, path in self.beside.items():
+                _refuse_other_protocol(name, Path(path), protocol_of(pl_module))
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock, and note the commit before anyone edits a file."""
@@ -187,7 +184,7 @@ class Report(Callback):
         has_network = any(True for _ in pl_module.parameters())
         untrained = "the weights the network was built with" if has_network else "no network ran"
         root = Path(trainer.default_root_dir).resolve()
-        protocol = _protocol(pl_module)
+        protocol = protocol_of(pl_module)
         return build_content(
             rows,
             title=root.name,
@@ -212,9 +209,12 @@ class Report(Callback):
         )
 
 
-def _protocol(pl_module: LightningModule) -> str | None:
-    net: object = getattr(pl_module, "net", None)
-    return net.prompt_protocol if isinstance(net, IsPrompted) else None
+def _refuse_other_protocol(name: str, metrics: Path, protocol: str | None) -> None:
+    problem = difference(
+        "this run", protocol, other=name, other_protocol=read_protocol(metrics.parent)
+    )
+    if problem:
+        raise ValueError(problem)
 
 
 def _reports_data(trainer: Trainer) -> ReportsData | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callbacks.atomic_folder import replace_folder
+from callbacks.prompt_protocol import PROTOCOL_FILE
 from callbacks.report_content import Content, Row, values_by_subset
 from callbacks.report_drawings import draw_plots
 from callbacks.report_html import page
@@ -36,12 +37,15 @@ def _files(content: Content) -> dict[str, bytes]:
         for c in content.contenders
         if c.name in content.priors
     }
+    told = content.facts.get("protocol")
+    protocol = {} if told is None else {PROTOCOL_FILE: f"{told}\n".encode()}
     variants = {} if content.variants is None else {"variants.json": _json(content.variants)}
     return {
         "index.html": page(content, plots).encode(),
         "metrics.json": _json(values_by_subset(content.scores)),
         "priors.json": _json(priors),
         **variants,
+        **protocol,
         "per_image.csv": _csv(content.rows),
         "curves.npz": _curves(content.rows),
         **{f"{plot.name}.png": plot.light for plot in plots.all()},

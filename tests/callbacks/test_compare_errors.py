@@ -79,6 +79,22 @@ def test_truths_that_do_not_differ_as_far_as_is_known_are_compared(
     assert len(found.ids) == 12
 
 
+def test_prompted_network_is_not_set_beside_one_that_saw_the_photo_alone(
+    two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(two[1]) / "report" / "protocol.txt").write_text("prompted: a box was given\n")
+    error = failing(capsys, *two, "--out", str(tmp_path / "out"))
+    assert f"{two[0]} and {two[1]} were tested by two protocols" in error
+    assert "(the network saw the photo alone; prompted: a box was given)" in error
+
+
+def test_networks_that_were_told_the_same_are_compared(two: tuple[str, str]) -> None:
+    for run in two:
+        (Path(run) / "report" / "protocol.txt").write_text("prompted: a box was given\n")
+    runs = methods(a=Path(two[0]), b=Path(two[1]))
+    assert len(compare(runs, groups=None, num_draws=100, common=False).ids) == 12
+
+
 def test_folder_that_is_no_comparison_is_not_replaced(
     two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,8 +140,10 @@ def test_protocol_of_a_prompted_network_stands_under_the_title(tmp_path: Path) -
     run(tmp_path, Blobs(("one",)), PIXELWISE, prompt_protocol="prompted: a box was given")
     page = (tmp_path / "report" / "index.html").read_text()
     assert "Protocol: prompted: a box was given." in page
+    assert read_report(tmp_path).protocol == "prompted: a box was given"
 
 
+@pytest.mark.slow
 def test_pixelwise_measures_alone_make_a_report(tmp_path: Path) -> None:
     run(tmp_path, Blobs(("one",)), measures=PIXELWISE)
     values = json.loads((tmp_path / "report" / "metrics.json").read_text())["all"]

@@ -50,6 +50,14 @@ def test_an_unusable_file_beside_is_refused_before_the_test(
         Report({"other": str(file)}).setup(Trainer(logger=False), Guess(), "test")
 
 
+def test_a_run_of_another_protocol_beside_is_refused_before_the_test(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"all": {"mae": 0.5}}')
+    (tmp_path / "protocol.txt").write_text("prompted: a box was given\n")
+    beside = {"other": str(tmp_path / "metrics.json")}
+    with pytest.raises(ValueError, match="this run and other were tested by two protocols"):
+        Report(beside).setup(Trainer(logger=False), Guess(), "test")
+
+
 def test_a_failed_write_leaves_the_old_report_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
