@@ -13,6 +13,7 @@ from datamodules.batch import Batch
 from datamodules.seeds import seed_for
 from lightningmodules.losses import Loss
 from lightningmodules.optimizer_factory import OptimizerFactory
+from lightningmodules.parameter_groups import optimizer_with_factors
 from lightningmodules.schedules import Schedule
 from lightningmodules.skeleton_cache import thinner_of
 from lightningmodules.tiled_refinement import refined, tile_batch, tiled_map
@@ -31,6 +32,8 @@ class DIS(LightningModule):
             wrapped by `networks.adapter.ImageInput`.
         loss: Sees outputs and batch and returns named, weighted terms; their sum is minimised.
         optimizer: Built from the parameters of `net` that need gradients.
+        lr_factors: Factors on the learning rates of parts of `net` by their names; 0 leaves a part
+            as it is. Null: one rate for all.
         schedule: Factor on the learning rate, a function of (step, max_steps). None: constant.
         max_steps: Length of the run in optimizer steps; the command line links it to
             ``trainer.max_steps``.
@@ -50,6 +53,7 @@ class DIS(LightningModule):
         loss: Loss,
         optimizer: OptimizerCallable,
         *,
+        lr_factors: dict[str, float] | None = None,
         schedule: Schedule | None = None,
         max_steps: int = -1,
         channels_last: bool = False,
@@ -62,6 +66,7 @@ class DIS(LightningModule):
         self.net = net.to(memory_format=torch.channels_last) if channels_last else net
         self.loss = loss
         self.optimizer = OptimizerFactory(optimizer)
+        self.lr_factors = lr_factors or {}
         self.schedule = schedule
         self.max_steps = max_steps
         self.channels_last = channels_last
@@ -133,10 +138,10 @@ class DIS(LightningModule):
         """Return the injected optimizer, with the schedule stepped after each step.
 
         Raises:
-            ValueError: If there is a schedule and the run has no length.
+            ValueError: If there is a schedule and the run has no length, or `lr_factors` name no
+                part of the network.
         """
-        parameters = [p for p in self.net.parameters() if p.requires_grad]
-        optimizer = self.optimizer(parameters)
+        optimizer = optimizer_with_factors(self.optimizer, self.net, self.lr_factors)
         if self.schedule is None:
             return optimizer
         schedule, max_steps = self.schedule, self.max_steps

@@ -22,8 +22,10 @@ class OptimizerFactory:
     def __init__(self, make: OptimizerCallable) -> None:
         self._make = make
 
-    def __call__(self, parameters: Iterable[Parameter]) -> Optimizer:
-        """Return an optimizer of `parameters`."""
+    def __call__(
+        self, parameters: Iterable[Parameter] | Iterable[dict[str, list[Parameter]]]
+    ) -> Optimizer:
+        """Return an optimizer of `parameters`, or of groups of them under ``params``."""
         return self._make(parameters)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
