@@ -266,6 +266,19 @@ def test_tiles_no_finer_than_the_whole_are_refused(
     assert "finer 1 must be above 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true", "bf16-mixed"])
+def test_masks_in_half_precision_are_those_in_full_but_for_rounding(
+    precision: str, predicted: tuple[Path, Path], checkpoint: Path, tmp_path: Path
+) -> None:
+    flags = predict_arguments(checkpoint, predicted[0], tmp_path)
+    main([*flags, "--trainer.precision", precision])
+    for id in IDS:
+        folders = (predicted[1], tmp_path / "predictions")
+        full, half = (np.array(Image.open(x / "masks" / f"{id}.png")) for x in folders)
+        # bfloat16 has 8 bits: a logit near 1 is known to 1/256, its probability to a quarter
+        assert np.abs(full.astype(int) - half).max() <= 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("num_photos", [1, 4])
 def test_two_processes_share_the_photos(
