@@ -30,6 +30,7 @@ class ClipSeg(nn.Module):
         num_layers: Of the decoder.
         num_heads: Of the decoder.
         dropout: In prompts and decoder.
+        prior: Score of every name before training, see `MatchingDecoder`.
         double_class_embedding: What ZegCLIP's weights need, see `encode_image`.
         templates: Sentences in which ``{}`` stands for a name.
         mean: Taken off each channel of the image.
@@ -60,6 +61,7 @@ class ClipSeg(nn.Module):
         num_layers: int = 3,
         num_heads: int = 8,
         dropout: float = 0.1,
+        prior: float = 0.01,
         double_class_embedding: bool = False,
         templates: Sequence[str] = SCENE,
         mean: Sequence[float] = OPENAI_DATASET_MEAN,
@@ -89,7 +91,11 @@ class ClipSeg(nn.Module):
             else None
         )
         self.decoder = MatchingDecoder(
-            visual.output_dim, num_layers=num_layers, num_heads=num_heads, dropout=dropout
+            visual.output_dim,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            dropout=dropout,
+            prior=prior,
         )
         self.double_class_embedding = double_class_embedding
         self.templates = tuple(templates)

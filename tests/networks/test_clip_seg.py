@@ -120,3 +120,18 @@ def test_convolutional_encoder_is_refused() -> None:
     clip = CLIP(8, vision, CLIPTextCfg(width=8, heads=1, layers=1, vocab_size=10))
     with pytest.raises(ValueError, match="ModifiedResNet: ClipSeg needs"):
         ClipSeg(clip)
+
+
+@pytest.mark.parametrize("prior", [0.01, 0.5, 0.9])
+def test_scores_begin_at_the_prior(clip: CLIP, prior: float) -> None:
+    torch.manual_seed(4)
+    net = ClipSeg(clip, num_heads=4, prior=prior).eval()
+    with torch.no_grad():
+        scores = net(picture(64, 64), net.embed(["chair", "bicycle"])).sigmoid()
+    assert scores.mean().item() == pytest.approx(prior, rel=0.2)
+
+
+@pytest.mark.parametrize("prior", [0.0, 1.0])
+def test_prior_that_is_no_score_is_refused(clip: CLIP, prior: float) -> None:
+    with pytest.raises(ValueError, match=f"prior is {prior}: give"):
+        ClipSeg(clip, prior=prior)
