@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
+from callbacks.foreground_colours import foreground_colours
 from datamodules.atomic import file_signature, write_atomically
 from datamodules.batch import Batch
 from datamodules.decode import read_image
@@ -51,11 +52,17 @@ class PredictionWriter(Callback):
     Args:
         output: Folder of the results; null takes ``predictions`` in the run's folder.
         cutouts: Whether cut-outs are written.
+        foreground: Whether a cut-out has the object's own colours at soft edges, see
+            `callbacks.foreground_colours`, instead of the photo's, which keep a halo of the old
+            background.
     """
 
-    def __init__(self, output: Path | str | None = None, *, cutouts: bool = True) -> None:
+    def __init__(
+        self, output: Path | str | None = None, *, cutouts: bool = True, foreground: bool = False
+    ) -> None:
         self.output = None if output is None else Path(output)
         self.cutouts = cutouts
+        self.foreground = foreground
         self._folder = Path()
         self._photos: Mapping[str, Path] = {}
 
@@ -86,7 +93,7 @@ class PredictionWriter(Callback):
         Raises:
             ValueError: If it holds the results of other photos or of another network.
         """
-        self._claim(_recipe(trainer))
+        self._claim(self._recipe(trainer))
 
     def on_predict_batch_end(
         self,
@@ -104,7 +111,8 @@ class PredictionWriter(Callback):
             _write_png(mask_path, alpha)
             if cutout_path:
                 photo = read_image(self._photos[id])
-                _write_png(cutout_path[0], np.dstack([photo[..., ::-1], alpha]))
+                colours = foreground_colours(photo, alpha) if self.foreground else photo
+                _write_png(cutout_path[0], np.dstack([colours[..., ::-1], alpha]))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Report the photos that could not be read, and say where the results lie.
@@ -116,7 +124,7 @@ class PredictionWriter(Callback):
         """
         if stage != "predict":
             return
-        self._claim(_recipe(trainer))
+        self._claim(self._recipe(trainer))
         problems = trainer.datamodule.problems  # type: ignore[attr-defined]
         if problems:
             _say(format_problems(problems))
@@ -137,6 +145,19 @@ class PredictionWriter(Callback):
                 "name another folder by --trainer.default_root_dir"
             )
 
+    def _recipe(self, trainer: Trainer) -> dict[str, object]:
+        """Return what decides the results, besides the photos' own content."""
+        data: Photos = trainer.datamodule  # type: ignore[attr-defined]
+        checkpoint = trainer.ckpt_path
+        return {
+            "folder": str(data.root.absolute()),
+            "size": list(data.size),
+            "finer": data.finer,
+            "foreground": self.foreground or None,  # as in folders from before there was a choice
+            # a retrained network has the same path
+            "checkpoint": list(file_signature(Path(checkpoint))) if checkpoint else None,
+        }
+
     def _paths(self, id: str) -> list[Path]:
         folders = ["masks", "cutouts"] if self.cutouts else ["masks"]
         return [self._folder / folder / f"{id}.png" for folder in folders]
@@ -145,19 +166,6 @@ class PredictionWriter(Callback):
 def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write (H, W) or (H, W, 4) BGRA uint8 pixels whole or not at all."""
     write_atomically(path, cv2.imencode(".png", pixels)[1].tobytes())
-
-
-def _recipe(trainer: Trainer) -> dict[str, object]:
-    """Return what decides the results, besides the photos' own content."""
-    data: Photos = trainer.datamodule  # type: ignore[attr-defined]
-    checkpoint = trainer.ckpt_path
-    return {
-        "folder": str(data.root.absolute()),
-        "size": list(data.size),
-        "finer": data.finer,
-        # a retrained network has the same path
-        "checkpoint": list(file_signature(Path(checkpoint))) if checkpoint else None,
-    }
 
 
 def _say(text: str) -> None:

@@ -246,6 +246,23 @@ def test_photos_above_the_networks_size_are_refined_in_tiles_and_others_stay(
         assert one.read_bytes() == two.read_bytes()
 
 
+def test_cutouts_can_have_the_colours_of_the_object(
+    predicted: tuple[Path, Path], checkpoint: Path, tmp_path: Path
+) -> None:
+    flags = predict_arguments(checkpoint, predicted[0], tmp_path)
+    config = yaml.safe_load((ROOT / "configs/dis/predict.yaml").read_text())
+    config["trainer"]["callbacks"][0]["init_args"] = {"foreground": True}
+    (tmp_path / "predict.yaml").write_text(yaml.safe_dump(config))
+    main([*flags[:1], "--config", str(tmp_path / "predict.yaml"), *flags[3:]])
+    for id in IDS:
+        one, two = (
+            np.array(Image.open(folder / "cutouts" / f"{id}.png"))
+            for folder in (predicted[1], tmp_path / "predictions")
+        )
+        assert np.array_equal(one[..., 3], two[..., 3])
+        assert not np.array_equal(one[..., :3], two[..., :3])
+
+
 def test_results_with_and_without_tiles_are_not_mixed(
     predicted: tuple[Path, Path], checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
