@@ -6,6 +6,7 @@ fall to `end` at `max_steps` and stay there.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from math import cos, pi
 
 
@@ -98,3 +99,43 @@ class Constant(Schedule):
 
     def _fall(self, progress: float) -> float:
         return 1.0
+
+
+class Steps(Schedule):
+    """1 after the warm-up, then a part of it from each drop on, as torch's ``MultiStepLR``.
+
+    Args:
+        drops: Where, as shares of the run after the warm-up, each in (0, 1).
+        factor: Of each drop, in [0, 1].
+        warmup_steps: See `Schedule`.
+        warmup_ratio: See `Schedule`.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    def __init__(
+        self,
+        drops: Sequence[float],
+        factor: float = 0.1,
+        *,
+        warmup_steps: int = 0,
+        warmup_ratio: float = 0.01,
+    ) -> None:
+        if not all(0 < drop < 1 for drop in drops) or not 0 <= factor <= 1:
+            raise ValueError(
+                f"drops {list(drops)} must be shares of the run in (0, 1), factor {factor} in "
+                "[0, 1]"
+            )
+        super().__init__(warmup_steps, warmup_ratio=warmup_ratio, end=factor ** len(drops))
+        self.drops = list(drops)
+        self.factor = factor
+
+    def __call__(self, step: int, max_steps: int) -> float:
+        """Return the factor of a step."""
+        if step < self.warmup_steps or step >= max_steps:
+            return super().__call__(step, max_steps)
+        return self._fall((step - self.warmup_steps) / (max_steps - self.warmup_steps))
+
+    def _fall(self, progress: float) -> float:
+        return self.factor ** sum(progress >= drop for drop in self.drops)

@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonargparse import ArgumentParser
 from torch.optim import SGD
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, PolynomialLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LambdaLR,
+    LRScheduler,
+    MultiStepLR,
+    PolynomialLR,
+)
 
-from lightningmodules.schedules import Constant, Cosine, Polynomial, Schedule
+from lightningmodules.schedules import Constant, Cosine, Polynomial, Schedule, Steps
 
 STEPS = 20
 
@@ -39,6 +45,22 @@ def test_polynomial_is_that_of_torch(power: float) -> None:
 def test_cosine_is_that_of_torch(end: float) -> None:
     expected = rates(lambda optimizer: CosineAnnealingLR(optimizer, T_max=STEPS, eta_min=end))
     assert rates_of(Cosine(end=end)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_steps_are_those_of_torch() -> None:
+    expected = rates(lambda optimizer: MultiStepLR(optimizer, [10, 15], gamma=0.1))
+    assert rates_of(Steps([0.5, 0.75])) == pytest.approx(expected, abs=1e-12)
+
+
+def test_first_drop_of_a_warmed_up_run_is_its_share_of_what_is_left() -> None:
+    curve = Steps([0.5], 0.2, warmup_steps=4)
+    assert [curve(step, STEPS) for step in (4, 11, 12, 19, 20)] == [1, 1, 0.2, 0.2, 0.2]
+
+
+@pytest.mark.parametrize(("drops", "factor"), [([0.0], 0.1), ([0.5, 1.0], 0.1), ([0.5], 2.0)])
+def test_drop_outside_the_run_is_refused(drops: list[float], factor: float) -> None:
+    with pytest.raises(ValueError, match="shares of the run"):
+        Steps(drops, factor)
 
 
 def test_constant_is_one() -> None:
