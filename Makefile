@@ -40,7 +40,7 @@ check: install  ## ruff, mypy and the fast tests
 # CUDA libraries exist for Linux alone; hatchling and editables build the editable install.
 lock:  ## take the newest versions into requirements.lock
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet hatchling editables '.[dev]'
+	.venv-lock/bin/python -m pip install --quiet hatchling editables '.[dev,demo]'
 	.venv-lock/bin/python -m pip freeze --exclude segfoundry | sed -E \
 	  's/^((nvidia|cuda|triton)[^=]*==.*)$$/\1 ; platform_system == "Linux" and platform_machine == "x86_64"/' \
 	  > requirements.lock

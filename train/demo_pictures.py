@@ -1,0 +1,68 @@
+"""What the demo shows and gives away of a mask. Letters: h, w the photo's size."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST = 1400  # pixels of a side: enough for a screen, and quick to send
+
+
+def adjusted(alpha: NDArray[np.uint8], threshold: float, softness: float) -> NDArray[np.uint8]:
+    """Return a mask with its border moved and hardened.
+
+    Args:
+        alpha: ``(h, w)`` uint8.
+        threshold: In [0, 1], what becomes one half; lower keeps more of the photo.
+        softness: In [0, 1], how much of the mask's range stays soft: 1 and a threshold of one half
+            leave the mask as it is, 0 leaves black and white.
+
+    Returns:
+        ``(h, w)`` uint8, ``255 clip((p - threshold) / softness + 1/2)`` of ``p = alpha / 255``.
+    """
+    # 256 values, looked up: photos have millions
+    p = np.arange(256) / 255
+    if softness == 0:
+        values = np.where(p >= threshold, 1.0, 0.0)
+    else:
+        values = np.clip((p - threshold) / softness + 0.5, 0, 1)
+    table = np.rint(255 * values).astype(np.uint8)
+    return table[alpha]
+
+
+def preview(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ``(h, w)`` or ``(h, w, C)`` uint8 no larger than a screen."""
+    longest = max(photo.shape[:2])
+    if longest <= _MOST:
+        return photo
+    height, width = (max(1, round(side * _MOST / longest)) for side in photo.shape[:2])
+    return cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def on_ground(
+    colours: NDArray[np.uint8], alpha: NDArray[np.uint8], ground: tuple[int, int, int] | None
+) -> NDArray[np.uint8]:
+    """Return a cut-out on a plain ground.
+
+    Args:
+        colours: ``(h, w, 3)`` uint8 RGB.
+        alpha: ``(h, w)`` uint8.
+        ground: RGB in [0, 255]. None: the squares of grey by which programs show transparency.
+
+    Returns:
+        ``(h, w, 3)`` uint8 RGB.
+    """
+    share = alpha[..., None].astype(np.float32) / 255
+    below = _squares(alpha.shape) if ground is None else np.float32(ground)
+    return np.rint(share * colours + (1 - share) * below).astype(np.uint8)
+
+
+def png(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:
+    """Return an RGBA file of ``(h, w, 3)`` uint8 RGB and ``(h, w)`` uint8."""
+    pixels = np.dstack([colours[..., ::-1], alpha])
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def _squares(size: tuple[int, ...]) -> NDArray[np.float32]:
+    y, x = np.ogrid[: size[0], : size[1]]
+    is_dark = ((y // 12 + x // 12) % 2).astype(np.float32)
+    return (255 - 51 * is_dark)[..., None]
