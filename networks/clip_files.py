@@ -9,12 +9,15 @@ from open_clip.model import CLIP
 from open_clip.transformer import VisionTransformer
 from safetensors.torch import save_file
 
+_POSITIONS = "visual.positional_embedding"
+
 
 def write_clip(clip: CLIP, folder: Path) -> None:
     """Write configuration and weights of one that `networks.clip_model.small_clip` has built.
 
     The weights are written in half precision: three quarters of a small CLIP are the vectors of
-    words that it never met.
+    words that it never met. The image encoder's positions are not: open_clip resizes them for other
+    images, which torch cannot do in half precision on a CPU.
 
     Args:
         clip: Stays as it is.
@@ -30,6 +33,7 @@ def write_clip(clip: CLIP, folder: Path) -> None:
         key: value.detach().to("cpu", torch.float16).contiguous()
         for key, value in clip.state_dict().items()
     }
+    tensors[_POSITIONS] = clip.state_dict()[_POSITIONS].detach().to("cpu", torch.float32)
     save_file(tensors, folder / HF_SAFE_WEIGHTS_NAME)
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from networks.clip_files import write_clip
 from networks.clip_model import clip_model, small_clip
 from networks.weights import WeightsError
 
@@ -28,6 +29,14 @@ def test_a_folder_brings_architecture_and_weights(folder: Path) -> None:
     loaded = clip_model(str(folder))
     assert torch.equal(loaded.visual.proj, clip.visual.proj)
     assert torch.equal(loaded.text_projection, clip.text_projection)
+
+
+def test_what_was_written_loads_for_images_of_another_size(tmp_path: Path) -> None:
+    clip = small_clip(width=32, num_layers=1, patch_size=8, image_size=16, dim=32, text_layers=1)
+    write_clip(clip, tmp_path)
+    loaded = clip_model(str(tmp_path), image_size=40)
+    assert loaded.visual.grid_size == (5, 5)
+    assert torch.equal(loaded.visual.proj, clip.visual.proj.half().float())
 
 
 def test_a_folder_without_weights_is_refused(folder: Path) -> None:
