@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from networks.outputs import Outputs
+from networks.padding import crop_to, pad_to_multiple
 from networks.weights import load_weights
 
 
@@ -81,14 +82,12 @@ class ImageInput(nn.Module):
         """
         # the statistics follow the network's precision, and take the image with them
         image = (batch.image.to(self.mean.dtype) - self.mean) / self.std
-        height, width = image.shape[2:]
-        below, right = -height % self.divisor, -width % self.divisor
-        if not below and not right:
-            return _as_outputs(self.net, self.net(image))
         # repeated, not mirrored: a mirror needs an image larger than what is added
-        image = F.pad(image, (0, right, 0, below), mode="replicate")
-        outputs = _as_outputs(self.net, self.net(image))
-        full = [_resize(x, image)[..., :height, :width] for x in outputs.logits]
+        whole = pad_to_multiple(image, self.divisor, mode="replicate")
+        outputs = _as_outputs(self.net, self.net(whole))
+        if whole is image:
+            return outputs
+        full = [crop_to(_resize(x, whole), image) for x in outputs.logits]
         return Outputs(logits=full, features=outputs.features)
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from networks.matrix_forms import filter_frequencies, frequencies, mean_pool
 from networks.outputs import Outputs
 from networks.weights import load_weights
 
@@ -116,14 +117,18 @@ class FrequencyPrior(nn.Module):
             luma = torch.tensor(_LUMA, device=image.device).view(1, 3, 1, 1)
             brightness = (image.float() * luma).sum(1, keepdim=True)
             height, width = brightness.shape[2:]
-            filters = self._filters(height, width, image.device)
-            spectrum = torch.fft.rfft2(brightness, norm="ortho") * filters
-            prior = torch.fft.irfft2(spectrum, s=(height, width), norm="ortho")
+            if torch.compiler.is_exporting():
+                rows, columns = frequencies(height, image), frequencies(width, image)
+                prior = filter_frequencies(brightness, self._filters(rows, columns))
+            else:
+                rows = torch.fft.fftfreq(height, device=image.device)
+                columns = torch.fft.rfftfreq(width, device=image.device)
+                filters = self._filters(rows, columns)
+                spectrum = torch.fft.rfft2(brightness, norm="ortho") * filters
+                prior = torch.fft.irfft2(spectrum, s=(height, width), norm="ortho")
         return prior.to(image.dtype)
 
-    def _filters(self, height: int, width: int, device: torch.device) -> Tensor:
-        rows = torch.fft.fftfreq(height, device=device)
-        columns = torch.fft.rfftfreq(width, device=device)
+    def _filters(self, rows: Tensor, columns: Tensor) -> Tensor:
         radius = torch.hypot(rows[:, None], columns[None])
         fixed = 1 - torch.exp(-(radius**2) / (2 * _CUT_OFF**2))
         place = radius / _FARTHEST * (_NUM_RADII - 1)
@@ -166,7 +171,8 @@ class _Embedding(nn.Module):
     def forward(self, x: Tensor, prior: Tensor) -> Tensor:
         # the mean of squares keeps edges that a mean of signed values would cancel
         size = (x.shape[2], x.shape[3])
-        energy = F.adaptive_avg_pool2d(prior.float().square(), size).add(1e-6).sqrt()
+        pool = mean_pool if torch.compiler.is_exporting() else F.adaptive_avg_pool2d
+        energy = pool(prior.float().square(), size).add(1e-6).sqrt()
         shared = self.shared(energy.to(x.dtype))
         modulated: Tensor = x * (1 + self.scale(shared)) + self.shift(shared)
         return modulated

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from networks.checkpointing import run_checkpointed
+from networks.padding import crop_to, pad_to_multiple
 from networks.swin_weights import load_classifier
 
 _PATCH = 4
@@ -155,8 +156,7 @@ class _PatchEmbed(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, image: Tensor) -> Tensor:
-        height, width = image.shape[2:]
-        image = F.pad(image, (0, -width % _PATCH, 0, -height % _PATCH))
+        image = pad_to_multiple(image, _PATCH)
         return self.norm(self.proj(image).permute(0, 2, 3, 1))
 
 
@@ -198,15 +198,16 @@ class _Block(nn.Module):
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
     def _attend(self, x: Tensor) -> Tensor:
-        height, width = x.shape[1:3]
         window, shift = self.window, self.shift
-        x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
-        size = x.shape[1:3]
-        if not shift:
-            return _join(self.attn(_divide(x, window), None), size)[:, :height, :width]
-        apart = _apart(size, window, shift, x)
-        x = self.attn(_divide(x.roll((-shift, -shift), (1, 2)), window), apart)
-        return _join(x, size).roll((shift, shift), (1, 2))[:, :height, :width]
+        whole = pad_to_multiple(x, window, layout="channels_last")
+        size = whole.shape[1:3]
+        if shift:
+            apart = _apart(size, window, shift, whole)
+            parts = self.attn(_divide(whole.roll((-shift, -shift), (1, 2)), window), apart)
+            whole = _join(parts, size).roll((shift, shift), (1, 2))
+        else:
+            whole = _join(self.attn(_divide(whole, window), None), size)
+        return crop_to(whole, x, layout="channels_last")
 
 
 class _WindowAttention(nn.Module):
@@ -269,8 +270,7 @@ class _PatchMerging(nn.Module):
         self.norm = nn.LayerNorm(4 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[1:3]
-        x = F.pad(x, (0, 0, 0, width % 2, 0, height % 2))
+        x = pad_to_multiple(x, 2, layout="channels_last")
         # the four neighbours column by column, as the weights expect
         parts = [x[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
         return self.reduction(self.norm(torch.cat(parts, -1)))
