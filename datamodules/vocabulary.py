@@ -162,22 +162,25 @@ class Vocabulary:
         several classes share speaks of the first of them.
         """
         words = list(_WORD.finditer(_spaced(text)))
+        keys = [_key(word[0]) for word in words]
         found, at = [], 0
         while at < len(words):
-            num = self._num_words_at(words, at)
+            num = self._num_words_at(words, keys, at)
             if num:
                 start, stop = words[at].start(), words[at + num - 1].end()
-                index = self._forms[_key(text[start:stop])]
+                index = self._forms[" ".join(keys[at : at + num])]
                 found.append(Mention(start=start, stop=stop, index=index))
             at += max(num, 1)
         return found
 
-    def _num_words_at(self, words: Sequence[re.Match[str]], at: int) -> int:
+    def _num_words_at(self, words: Sequence[re.Match[str]], keys: Sequence[str], at: int) -> int:
         """Return how many words from `at` on are the longest form of a term; 0 for none."""
-        for num in range(min(self._most_words, len(words) - at), 0, -1):
-            first, last = words[at], words[at + num - 1]
-            between = first.string[first.start() : last.end()]
-            if _key(between) in self._forms and _TOGETHER.fullmatch(between):
+        for num in self._lengths.get(keys[at].partition(" ")[0], ()):
+            own = keys[at : at + num]
+            if len(own) < num or " ".join(own) not in self._forms:
+                continue
+            between = words[at].string[words[at].start() : words[at + num - 1].end()]
+            if _TOGETHER.fullmatch(between):
                 return num
         return 0
 
@@ -208,8 +211,12 @@ class Vocabulary:
         return forms
 
     @cached_property
-    def _most_words(self) -> int:
-        return max(form.count(" ") for form in self._forms) + 1
+    def _lengths(self) -> dict[str, list[int]]:
+        """Of how many words the forms are that begin with a word, the longest first."""
+        found: dict[str, set[int]] = {}
+        for form in self._forms:
+            found.setdefault(form.partition(" ")[0], set()).add(form.count(" ") + 1)
+        return {first: sorted(lengths, reverse=True) for first, lengths in found.items()}
 
 
 def read_vocabulary(path: Path | str) -> Vocabulary:
@@ -255,6 +262,16 @@ def without_qualifier(name: str) -> str:
         'bus'
     """
     return _QUALIFIER.sub("", name).strip() or name
+
+
+def qualifier_of(name: str) -> str:
+    """Return what stands in parentheses behind a name; nothing if nothing does.
+
+    Example:
+        >>> qualifier_of("bus (vehicle)")
+        'vehicle'
+    """
+    return name.removeprefix(without_qualifier(name)).strip(" ()")
 
 
 def normalised(term: str) -> str:

@@ -13,6 +13,7 @@ from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
 from datamodules.vocabulary import BACKGROUND, Vocabulary, read_vocabulary
 from generation.prompts.descriptions import Descriptions, distinct
+from generation.prompts.other_mentions import OtherMentions
 
 _ROUNDS = 6  # in which enough descriptions must be found that are no near-duplicates
 
@@ -30,6 +31,9 @@ class NameDrafts:
         number: Of drafts.
         classes: Those of the list that are used. Null: all.
         per_group: Descriptions that are asked for at once; 10 in MagicSeg.
+        most_others: Classes of the list that a description may mention beside those drawn. They
+            are classes of its draft like these: labelled, and gone in the counterfactual. A
+            description that mentions more of the list, or what `classes` leaves out, is dropped.
         two_share: Of the groups, in [0, 1], that have two classes; 0.5 in MagicSeg.
         most_shared: Share of words above which two descriptions of a class count as the same, and
             the second is dropped.
@@ -48,6 +52,7 @@ class NameDrafts:
         number: int,
         classes: Sequence[str] | None = None,
         per_group: int = 10,
+        most_others: int = 0,
         two_share: float = 0.5,
         most_shared: float = 0.8,
         size: int = 512,
@@ -58,12 +63,17 @@ class NameDrafts:
                 f"number {number}, per_group {per_group} and size {size} must be 1 or more, "
                 f"two_share {two_share} in [0, 1] and most_shared {most_shared} in (0, 1]"
             )
-        self.vocabulary = chosen(read_vocabulary(vocabulary), classes)
+        if most_others < 0:
+            raise ValueError(f"most_others {most_others} must be 0 or more")
+        self._whole = read_vocabulary(vocabulary)
+        self.vocabulary = chosen(self._whole, classes)
+        self._whole_places = [self._whole.index(name) for name in self.vocabulary.names]
         if two_share > 0 and len(self.vocabulary) < 2:
             raise ValueError(f"two_share {two_share} of one class: give more classes, or 0")
         self.descriptions = descriptions
         self.number = number
         self.per_group = per_group
+        self.most_others = most_others
         self.two_share = two_share
         self.most_shared = most_shared
         self.size = size
@@ -85,16 +95,21 @@ class NameDrafts:
         if self._scenes:
             return
         found: dict[tuple[int, ...], list[str]] = {}
+        have = asked = 0
         for number in range(_ROUNDS):
-            have = sum(map(len, found.values()))
-            if have >= self.number:
+            wanted = self.number - have
+            if wanted <= 0:
                 break
-            self._add_round(found, number, self.number - have)
+            # as many more as were dropped so far, but a round that gave few may be bad luck
+            wanted = min(-(-wanted * asked // have) if have else wanted, 4 * wanted)
+            asked += self._add_round(found, number, wanted)
+            have = sum(map(len, found.values()))
         scenes = [_Scene(group, text) for group, texts in found.items() for text in texts]
         if len(scenes) < self.number:
             raise ValueError(
                 f"only {len(scenes)} of {self.number} descriptions of {len(self.vocabulary)} "
-                "classes differ enough: lower number, raise most_shared, or give more classes"
+                "classes differ enough and mention no other class: lower number, raise most_shared "
+                "or most_others, or give more classes"
             )
         # mixed, so that a run that is stopped early has seen all classes
         scenes.sort(key=lambda scene: seed_for(self.seed, "order", scene.text))
@@ -111,7 +126,7 @@ class NameDrafts:
         return [f"{self._slug(scene)}~{number}" for number, scene in enumerate(self._scenes)]
 
     def draft(self, key: str, seed: int) -> Sample:
-        """Return a description with the names of its classes; image and mask are empty."""
+        """Return a description with the names of what it mentions; image and mask are empty."""
         scene = self._scenes[int(key.rpartition("~")[2])]
         names = self.vocabulary.names
         return Sample(
@@ -129,7 +144,8 @@ class NameDrafts:
             ),
         )
 
-    def _add_round(self, found: dict[tuple[int, ...], list[str]], number: int, wanted: int) -> None:
+    def _add_round(self, found: dict[tuple[int, ...], list[str]], number: int, wanted: int) -> int:
+        """Add descriptions to those that were found, and return how many were asked for."""
         count = -(-wanted // self.per_group)
         groups = self._groups(number, count)
         spoken = self.vocabulary.prompt_names()
@@ -138,8 +154,23 @@ class NameDrafts:
             [tuple(spoken[k] for k in group) for group in groups], seeds, self.per_group
         )
         for group, lines in zip(groups, texts, strict=True):
-            known = [*found.get(group, ()), *lines]
-            found[group] = [known[k] for k in distinct(known, most_shared=self.most_shared)]
+            for scene in self._usable(group, lines):
+                known = [*found.get(scene.classes, ()), scene.text]
+                found[scene.classes] = [
+                    known[k] for k in distinct(known, most_shared=self.most_shared)
+                ]
+        return count * self.per_group
+
+    def _usable(self, group: tuple[int, ...], texts: Sequence[str]) -> list["_Scene"]:
+        """Return the descriptions of a group with all that they mention of the list."""
+        others = OtherMentions(self._whole, [self._whole_places[k] for k in group])
+        scenes = []
+        for text in texts:
+            places = others(text)
+            extra = [self._whole_places.index(k) for k in places if k in self._whole_places]
+            if len(places) == len(extra) <= self.most_others:
+                scenes.append(_Scene((*group, *extra), text))
+        return scenes
 
     def _groups(self, number: int, count: int) -> list[tuple[int, ...]]:
         """Return groups of one class or two; as the first, classes take turns in a drawn order."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from datamodules.seeds import seed_for
-from datamodules.vocabulary import Vocabulary, without_qualifier
+from datamodules.vocabulary import Vocabulary, qualifier_of
 from generation.prompts.templates import SLOTS
 from generation.prompts.wording import article, spoken
 
@@ -16,13 +16,15 @@ ATTRIBUTES = (
     "shiny", "dusty", "plain", "unusual", "beautiful",
 )  # fmt: skip
 SURROUNDINGS = (
-    "with shelves full of books behind", "between potted plants and crates", "among fallen leaves",
-    "with people walking by far behind", "before a wall covered with posters",
-    "on a patterned carpet", "with tools hanging around", "beside stacks of boxes",
-    "with houses and trees in the distance", "under strings of coloured lights",
-    "with puddles on the ground", "among bottles, jars and baskets",
+    "with rows of arches behind", "between marble columns", "among autumn foliage",
+    "with mist drifting behind", "before peeling paint", "on patterned tiles",
+    "with tangled ivy around", "beside heaps of rubble", "with cliffs in the distance",
+    "under falling confetti", "with puddles all around", "before colourful graffiti",
 )  # fmt: skip
-"""Backgrounds that are not monotonous, the first of MagicSeg's four demands."""
+"""Backgrounds that are not monotonous, the first of MagicSeg's four demands.
+
+No list of names that comes with the code has one of these: it would be painted, and not labelled.
+"""
 _RELATIONS = ("next to", "behind", "in front of", "to the left of", "to the right of")
 _OPENINGS = ("A photo of", "A detailed photograph of", "A wide shot of", "A close view of")
 
@@ -152,7 +154,7 @@ def without_classes(text: str, class_names: Sequence[str], replacement: str = NO
     for mention in reversed(found):
         before = re.sub(r"\b(?:an?|the)\s+$", "", text[: mention.start], flags=re.IGNORECASE)
         rest = text[mention.stop :]
-        qualifier = _qualifier(class_names[mention.index])
+        qualifier = qualifier_of(class_names[mention.index])
         if qualifier:  # as `Vocabulary.prompt_names` tells two bows apart
             rest = rest.removeprefix(f", {qualifier}")
         text = f"{before}{replacement}{rest}"
@@ -178,10 +180,6 @@ def distinct(texts: Sequence[str], *, most_shared: float = 0.8) -> list[int]:
             kept.append(place)
             words.append(own)
     return kept
-
-
-def _qualifier(class_name: str) -> str:
-    return class_name.removeprefix(without_qualifier(class_name)).strip(" ()")
 
 
 def _drawn(choices: Sequence[str], seed: int, name: str) -> str:

@@ -9,11 +9,13 @@ from datamodules.sample import MaskKind
 from datamodules.vocabulary import SHIPPED, Vocabulary, read_vocabulary
 from generation.draft_sources.names import NameDrafts
 from generation.prompts.descriptions import (
+    SURROUNDINGS,
     TemplateDescriptions,
     distinct,
     without_classes,
 )
 from generation.prompts.descriptions_model import LanguageModelDescriptions
+from generation.prompts.other_mentions import OtherMentions
 from generation.prompts.prompts import PromptError
 
 
@@ -173,3 +175,91 @@ def test_numbers_out_of_range_are_refused(tmp_path: Path) -> None:
         source(tmp_path, number=0)
     with pytest.raises(ValueError, match="of one class"):
         NameDrafts(names(tmp_path, "cat"), TemplateDescriptions(), number=1)
+
+
+@pytest.mark.parametrize("words", [path.stem for path in sorted(SHIPPED.glob("*.txt"))])
+def test_surroundings_are_of_no_list_that_ships(words: str) -> None:
+    vocabulary = read_vocabulary(SHIPPED / f"{words}.txt")
+    assert [text for text in SURROUNDINGS if vocabulary.mentions(text)] == []
+
+
+BOWS = Vocabulary.of_names(["bow (weapon)", "bow (ribbons)", "ribbon", "dog", "hot dog", "cat"])
+
+
+@pytest.mark.parametrize(
+    ("own", "text", "others"),
+    [
+        ([5], "A cat on a mat", ()),
+        ([5], "A cat between hot dogs and Dogs", (3, 4)),
+        ([3], "a dog that eats a hot dog", (4,)),
+        ([4], "a hot dog", ()),
+        ([1], "a bow, ribbons, on a cat", (5,)),
+        ([1], "a bow of ribbons", (2,)),
+    ],
+)
+def test_other_classes_of_the_list_are_found_in_a_text(
+    own: list[int], text: str, others: tuple[int, ...]
+) -> None:
+    assert OtherMentions(BOWS, own)(text) == others
+
+
+class OfCats:
+    """Descriptions of cats that mention what they do; of all else, without."""
+
+    models = ()
+    licence = "CC0-1.0"
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = texts
+
+    def many(
+        self, groups: Sequence[tuple[str, ...]], seeds: Sequence[int], count: int
+    ) -> list[list[str]]:
+        of_cats = list(self.texts)
+        return [of_cats if own == ("cat",) else [f"a lone {own[0]}"] for own in groups]
+
+
+TEXTS = ("a cat beside a dog", "a cat on a high roof", "a cat with hats and dogs, asleep")
+
+
+@pytest.mark.parametrize(
+    ("most_others", "expected"),
+    [
+        (0, {("cat",)}),
+        (1, {("cat",), ("cat", "dog")}),
+        (2, {("cat",), ("cat", "dog"), ("cat", "dog", "hat")}),
+    ],
+)
+def test_what_a_description_mentions_besides_is_a_class_of_its_draft_or_drops_it(
+    tmp_path: Path, most_others: int, expected: set[tuple[str, ...]]
+) -> None:
+    made = NameDrafts(
+        names(tmp_path, "cat", "dog", "hat"),
+        OfCats(*TEXTS),
+        number=2 + len(expected),
+        most_others=most_others,
+        two_share=0,
+        per_group=1,
+    )
+    made.prepare()
+    keys = made.keys()
+    drafts = [made.draft(key, seed=1) for key in keys]
+    assert {draft.class_names[1:] for draft in drafts} == {*expected, ("dog",), ("hat",)}
+
+
+def test_classes_that_are_left_out_are_not_mentioned_either(tmp_path: Path) -> None:
+    path = names(tmp_path, "cat", "dog", "hat")
+    made = NameDrafts(path, OfCats(*TEXTS), number=1, classes=["cat"], two_share=0, most_others=5)
+    made.prepare()
+    assert made.draft(made.keys()[0], seed=1).prompt == "a cat on a high roof"
+
+
+def test_a_list_that_names_what_templates_say_still_gets_its_number(tmp_path: Path) -> None:
+    words = read_vocabulary(SHIPPED / "stuff.txt")
+    made = NameDrafts(SHIPPED / "stuff.txt", TemplateDescriptions(), number=300)
+    made.prepare()
+    keys = made.keys()
+    for key in keys:
+        draft = made.draft(key, seed=1)
+        own = [words.index(name) for name in draft.class_names[1:]]
+        assert OtherMentions(words, own)(draft.prompt) == ()

@@ -1,0 +1,46 @@
+"""Which classes a description mentions beside those that it was asked for."""
+
+from collections.abc import Sequence
+
+from datamodules.vocabulary import Vocabulary, qualifier_of
+
+
+class OtherMentions:
+    """Finds classes of a list in descriptions of some of them.
+
+    What a description names is painted. A class of the list that its label map does not have is
+    background there, so a network would learn that it is not what it is.
+
+    Args:
+        vocabulary: The list.
+        own: Places of the classes that were asked for.
+
+    Example:
+        >>> words = Vocabulary.of_names(["cat", "book", "dog", "hot dog"])
+        >>> OtherMentions(words, [0])("A cat between books and hot dogs")
+        (1, 3)
+    """
+
+    def __init__(self, vocabulary: Vocabulary, own: Sequence[int]) -> None:
+        self.vocabulary = vocabulary
+        self._own = Vocabulary(tuple(vocabulary.classes[place] for place in own))
+
+    def __call__(self, text: str) -> tuple[int, ...]:
+        """Return the places of the others, sorted; a word of an own class is of that alone."""
+        own = self._own_spans(text)
+        found = {
+            mention.index
+            for mention in self.vocabulary.mentions(text)
+            if not any(start <= mention.start and mention.stop <= stop for start, stop in own)
+        }
+        return tuple(sorted(found))
+
+    def _own_spans(self, text: str) -> list[tuple[int, int]]:
+        spans = []
+        for mention in self._own.mentions(text):
+            stop = mention.stop
+            qualifier = f", {qualifier_of(self._own.names[mention.index])}"
+            if text[stop : stop + len(qualifier)].casefold() == qualifier.casefold():
+                stop += len(qualifier)  # as `Vocabulary.prompt_names` tells two bows apart
+            spans.append((mention.start, stop))
+        return spans
