@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from networks.outputs import Outputs
 
@@ -65,7 +66,9 @@ def largest_difference(official: Official, ours: nn.Module, image: Tensor) -> fl
     official.eval()
     ours.eval()
     with torch.no_grad():
-        theirs, own = official(image).logits[0], ours(image).logits[0].sigmoid()
+        theirs, own = official(image).logits[0], ours(image).logits[0]
     if official.name == "birefnet":
         theirs = theirs.sigmoid()
-    return float((theirs - own).abs().max())
+    # IS-Net's map has half the size of the image; its authors enlarge it inside the network
+    own = F.interpolate(own, theirs.shape[2:], mode="bilinear", align_corners=False)
+    return float((theirs - own.sigmoid()).abs().max())
