@@ -142,7 +142,8 @@ class EmptyScene(CounterfactualLoss):
             logits, torch.zeros_like(logits, dtype=torch.bool), torch.ones_like(logits[:, :1])
         )
         of_images = torch.where(pairs.has_counterfactual, of_maps.sum(1), 0.0)
-        number = number_of_masks(pairs.coverage.sum((2, 3)) > 0)
+        is_there = pairs.coverage.sum((2, 3)) > 0
+        number = number_of_masks(is_there, of_all_processes=self.training)
         return self.weight * of_images.sum() / number
 
 

@@ -1,7 +1,8 @@
 """Losses of the masks of named classes: focal over all of them, Dice over those in the image.
 
 As ZegCLIP's code has them (Zhou et al., CVPR 2023, MIT): both are sums over images and classes,
-divided by M, the number of masks that are in the batch, at least 1 (the mean over processes).
+divided by M, the number of masks that are in the batch, at least 1 (in training the mean over the
+processes).
 Letters: B images; K classes of each; H, W the mask's size; h, w that of the logits; p the sigmoid
 of a logit; t its target, 0 or 1; m the pixel's weight; sums are over pixels.
 """
@@ -63,10 +64,16 @@ def dice(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return 1 - (2 * both + 1) / (areas + 1)
 
 
-def number_of_masks(is_there: Tensor) -> Tensor:
-    """Return M of ``(B, K)`` bool, a scalar float: the mean over the processes, at least 1."""
+def number_of_masks(is_there: Tensor, *, of_all_processes: bool) -> Tensor:
+    """Return M, a scalar float, at least 1.
+
+    Args:
+        is_there: ``(B, K)`` bool, the masks that are in this process' batch.
+        of_all_processes: Whether M is the mean over the processes, as gradients that are averaged
+            over them need it. Each must then call this equally often.
+    """
     number = is_there.sum().float()
-    if distributed.is_available() and distributed.is_initialized():
+    if of_all_processes and distributed.is_available() and distributed.is_initialized():
         distributed.all_reduce(number)
         number = number / distributed.get_world_size()
     return number.clamp_min(1)
@@ -75,7 +82,9 @@ def number_of_masks(is_there: Tensor) -> Tensor:
 class MaskMatching(nn.Module):
     """``focal_weight`` x focal + ``dice_weight`` x Dice, against background as negative.
 
-    A pixel of no drawn class is a negative of all; doubt is the pixel's weight.
+    A pixel of no drawn class is a negative of all; doubt is the pixel's weight. In training
+    (`train`), M is that of all processes. In evaluation (`eval`) it is the process' own: there,
+    processes have different numbers of batches, and would wait for each other for ever.
 
     Args:
         focal_weight: Factor of the focal term.
@@ -109,7 +118,7 @@ class MaskMatching(nn.Module):
         classes = torch.arange(logits.shape[1], device=logits.device)[:, None, None]
         target = masks.labels[:, None] == classes
         is_there = (target & (weight > 0)).flatten(2).any(2)
-        number = number_of_masks(is_there)
+        number = number_of_masks(is_there, of_all_processes=self.training)
         of_masks = torch.where(is_there, dice(logits, target, weight), 0.0)
         return {
             "focal": self.focal_weight * focal(logits, target, weight).sum() / number,

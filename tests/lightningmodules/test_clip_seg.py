@@ -93,7 +93,16 @@ def trained(
     *,
     validated: bool = False,
 ) -> None:
-    trainer = Trainer(
+    loader = DataLoader(data, batch_size=2, collate_fn=floats)
+    quiet_trainer(folder, steps).fit(model, loader, loader if validated else None)
+
+
+def floats(views: list[View]) -> Batch:
+    return collate(views).to_float()
+
+
+def quiet_trainer(folder: Path, steps: int = 1) -> Trainer:
+    return Trainer(
         accelerator="cpu",
         max_steps=steps,
         logger=False,
@@ -102,12 +111,6 @@ def trained(
         enable_model_summary=False,
         default_root_dir=folder,
     )
-
-    def floats(views: list[View]) -> Batch:
-        return collate(views).to_float()
-
-    loader = DataLoader(data, batch_size=2, collate_fn=floats)
-    trainer.fit(model, loader, loader if validated else None)
 
 
 def test_a_run_trains_what_is_to_learn_and_nothing_else(vocabulary: Path, tmp_path: Path) -> None:
@@ -255,3 +258,14 @@ def test_a_missing_counterfactual_is_named(vocabulary: Path, tmp_path: Path) -> 
 def test_numbers_out_of_range_are_refused(vocabulary: Path) -> None:
     with pytest.raises(ValueError, match="num_categories 0 must be 1 or more"):
         model_of(vocabulary, num_categories=0)
+
+
+def test_validation_takes_the_loss_without_the_other_processes(
+    vocabulary: Path, tmp_path: Path
+) -> None:
+    model, seen = model_of(vocabulary), []
+    model.loss = MaskMatching()  # the first is a hyperparameter, and must be picklable
+    model.loss.register_forward_hook(lambda loss, *_: seen.append(loss.training))
+    loader = DataLoader(Squares(1), collate_fn=floats)
+    quiet_trainer(tmp_path).validate(model, loader, verbose=False)
+    assert seen == [False]

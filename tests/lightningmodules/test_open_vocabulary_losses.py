@@ -1,4 +1,7 @@
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -117,3 +120,43 @@ def test_gradients_are_those_of_differences() -> None:
     logits.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: focal(x, target, weight).sum(), logits)
     assert torch.autograd.gradcheck(lambda x: dice(x, target, weight).sum(), logits)
+
+
+RANK = """
+import sys, torch
+from datetime import timedelta
+from torch import distributed
+sys.path[:0] = [sys.argv[1]]
+from lightningmodules.losses.open_vocabulary import ClassMasks, MaskMatching
+rank, folder = int(sys.argv[2]), sys.argv[3]
+distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank,
+                               world_size=2, timeout=timedelta(seconds=60))
+labels = torch.tensor([[[0, -1]], [[1 if rank == 0 else -1, -1]]])
+masks = ClassMasks(labels=labels, weight=torch.ones(2, 1, 1, 2), is_void=labels > 9)
+loss = MaskMatching(focal_weight=1.0)
+both = loss.train()(torch.zeros(2, 2, 1, 2), masks)
+for _ in range(3 - rank):
+    own = loss.eval()(torch.zeros(2, 2, 1, 2), masks)
+total = torch.ones(())
+distributed.all_reduce(total)  # as the sums at the end of a validation
+print(float(both["focal"]), float(own["focal"]), float(total))
+distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_evaluate_different_numbers_of_batches_do_not_meet(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, root, str(rank), tmp_path], stdout=subprocess.PIPE
+        )
+        for rank in (0, 1)
+    ]
+    printed = [rank.communicate(timeout=120)[0].split() for rank in ranks]
+    pixel = 0.25 * math.log(2)  # of a logit of 0, times the share of its sign
+    first, second = 2 * (0.5 + 0.75) * pixel, (0.5 + 3 * 0.75) * pixel
+    found = [[float(word) for word in row] for row in printed]
+    # two masks and one: trained by their mean, evaluated by the own number
+    assert found[0] == pytest.approx([first / 1.5, first / 2, 2])
+    assert found[1] == pytest.approx([second / 1.5, second, 2])
