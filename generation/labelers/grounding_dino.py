@@ -81,7 +81,8 @@ class GroundingDino(nn.Module):
         """Refuse names that cannot be looked for.
 
         Raises:
-            ValueError: If a name has no word, one that the tokenizer does not know, or too many.
+            ValueError: If a name has no word, one that the tokenizer does not know, or too many, or
+                if two are asked for alike.
         """
         self.captions(class_names)
 

@@ -5,6 +5,7 @@ light up, which gives phrases like "melon zucchini" that are no class. Here ever
 belongs to one class or to none.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -45,6 +46,36 @@ def phrase(class_name: str) -> str:
     return " ".join(text.lower().split())
 
 
+def phrases(class_names: Sequence[str]) -> list[str]:
+    """Return how classes of one image are asked for, each otherwise than all others.
+
+    What is in parentheses stays where it alone tells classes apart. Elsewhere it would do harm: who
+    asks for an "orange fruit" is shown any fruit.
+
+    Raises:
+        ValueError: If there is no word in a name, or two are asked for alike.
+
+    Example:
+        >>> phrases(["bow (weapon)", "bow (decorative ribbons)", "bus (vehicle)"])
+        ['bow weapon', 'bow decorative ribbons', 'bus']
+    """
+    bare = [phrase(name) for name in class_names]
+    times = Counter(bare)
+    texts = [
+        short if times[short] == 1 else phrase(name.replace("(", " ").replace(")", " "))
+        for name, short in zip(class_names, bare, strict=True)
+    ]
+    owners: dict[str, str] = {}
+    for name, text in zip(class_names, texts, strict=True):
+        if text in owners:
+            raise ValueError(
+                f"classes {owners[text]!r} and {name!r} are both asked for as {text!r}: rename "
+                "one, or leave it out of this image"
+            )
+        owners[text] = name
+    return texts
+
+
 def captions(class_names: Sequence[str], tokenizer: Tokenizer, *, max_tokens: int) -> list[Caption]:
     """Return texts that together have each name once, as many in each as there is room for.
 
@@ -54,15 +85,16 @@ def captions(class_names: Sequence[str], tokenizer: Tokenizer, *, max_tokens: in
         max_tokens: Of a text, with its beginning and end.
 
     Raises:
-        ValueError: If a name has no word, one that the tokenizer does not know, or too many.
+        ValueError: If a name has no word, one that the tokenizer does not know, or too many, or if
+            two are asked for alike.
     """
     separator = tokenizer.convert_tokens_to_ids(".")
     begin, end = tokenizer.cls_token_id, tokenizer.sep_token_id
     texts: list[Caption] = []
     tokens: list[int] = [begin]
     owners: list[int] = [NO_CLASS]
-    for place, name in enumerate(class_names):
-        own = _tokens(name, tokenizer, room=max_tokens - 3)
+    for place, (name, text) in enumerate(zip(class_names, phrases(class_names), strict=True)):
+        own = _tokens(name, text, tokenizer, room=max_tokens - 3)
         if len(tokens) + len(own) + 2 > max_tokens:
             texts.append(Caption((*tokens, end), (*owners, NO_CLASS)))
             tokens, owners = [begin], [NO_CLASS]
@@ -71,8 +103,7 @@ def captions(class_names: Sequence[str], tokenizer: Tokenizer, *, max_tokens: in
     return [*texts, Caption((*tokens, end), (*owners, NO_CLASS))]
 
 
-def _tokens(name: str, tokenizer: Tokenizer, *, room: int) -> list[int]:
-    text = phrase(name)
+def _tokens(name: str, text: str, tokenizer: Tokenizer, *, room: int) -> list[int]:
     tokens: list[int] = tokenizer(text, add_special_tokens=False).input_ids
     if tokenizer.unk_token_id in tokens:
         raise ValueError(

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from generation.labelers.detector import Detections, best_boxes, require_names
 from generation.labelers.labeler import Labels, require_few_classes
 from generation.labelers.overlaps import resolve
-from generation.labelers.phrases import phrase
+from generation.labelers.phrases import phrases
 from generation.labelers.pretrained import Network, load_frozen, model_files, whole
 
 
@@ -69,11 +69,12 @@ class Sam3Labeler(nn.Module):
         """Refuse names that cannot be looked for.
 
         Raises:
-            ValueError: If a name has no word, or more than the text encoder reads.
+            ValueError: If a name has no word, or more than the text encoder reads, or if two are
+                asked for alike.
         """
         length = int(self.net.config.text_config.max_position_embeddings)
-        for name in class_names:
-            found = len(self._tokenizer(phrase(name)).input_ids)
+        for name, text in zip(class_names, phrases(class_names), strict=True):
+            found = len(self._tokenizer(text).input_ids)
             if found > length:
                 raise ValueError(
                     f"class name {name!r} is {found} tokens long, SAM 3 reads {length}: shorten it"
@@ -134,12 +135,13 @@ class Sam3Labeler(nn.Module):
             return_tensors="pt",
         )["pixel_values"].to(device)
         seen = self.net.get_vision_features(pixels)
+        texts = [phrases(names) for names in class_names]
         results: list[list[_OfClass]] = [[] for _ in images]
         # the k-th class of all images that have as many: the image encoder, which costs most, runs
         # once for all of them
         for number in range(max(map(len, class_names))):
             places = [k for k, names in enumerate(class_names) if number < len(names)]
-            asked = [phrase(class_names[place][number]) for place in places]
+            asked = [texts[place][number] for place in places]
             for place, found in zip(places, self._asked(seen, places, asked), strict=True):
                 results[place].append(found)
         return [

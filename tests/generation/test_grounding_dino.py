@@ -11,10 +11,11 @@ from transformers import (
     GroundingDinoImageProcessor,
 )
 
+from datamodules.vocabulary import SHIPPED, read_vocabulary
 from generation.diffusion.loading import ModelNotFound
 from generation.labelers.detector import Detections
 from generation.labelers.grounding_dino import GroundingDino, class_scores
-from generation.labelers.phrases import NO_CLASS, captions, phrase
+from generation.labelers.phrases import NO_CLASS, captions, phrase, phrases
 from tests.generation.tiny_labelers import MAX_TOKENS, write_grounding_dino, write_sam
 
 NAMES = ["Melon", "zucchini", "GardenChair", "bus (vehicle)", "st. bernard"]
@@ -52,6 +53,30 @@ def test_tokens_and_their_owners_are_those_of_the_tokenizers_offsets(folder: Pat
             if start <= begin < end <= start + len(each)
         ]
         assert [owner] == (inside or [NO_CLASS])
+
+
+def test_all_classes_of_lvis_are_asked_for_differently() -> None:
+    texts = phrases(read_vocabulary(SHIPPED / "lvis.txt").names)
+    assert len(set(texts)) == 1203
+    assert {"bow weapon", "bow decorative ribbons", "fish", "fish food", "bus"} <= set(texts)
+
+
+def test_two_classes_of_one_word_have_tokens_of_their_own(folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    names = ["melon (garden)", "melon (chair)"]
+    (found,) = captions(names, tokenizer, max_tokens=256)
+    words = [
+        tokenizer.decode([t for t, o in zip(found.tokens, found.owners, strict=True) if o == k])
+        for k in range(2)
+    ]
+    assert words == ["melon garden", "melon chair"]
+    (alone,) = captions(names[:1], tokenizer, max_tokens=256)
+    assert tokenizer.decode(alone.tokens, skip_special_tokens=True).split() == ["melon", "."]
+
+
+def test_two_classes_that_are_asked_for_alike_are_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"'st. a' and 'st a' are both asked for as 'st a'"):
+        GroundingDino(str(folder)).check(["st. a", "melon", "st a"])
 
 
 @pytest.mark.parametrize("room", [6, 9, 16, 40])
@@ -130,7 +155,8 @@ def test_batch_of_several_sizes_and_texts_equals_one_by_one(folder: Path) -> Non
 
 def test_tokens_of_the_text_encoder_are_never_too_many(folder: Path) -> None:
     detector = GroundingDino(str(folder))
-    assert max(len(each.tokens) for each in detector.captions(NAMES * 5)) <= MAX_TOKENS
+    names = [f"{name} {letter}" for letter in "abcde" for name in NAMES]
+    assert max(len(each.tokens) for each in detector.captions(names)) <= MAX_TOKENS
 
 
 def test_wrong_models_and_thresholds_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def test_names_and_thresholds_that_cannot_be_are_refused(folder: Path) -> None:
     labeler = Sam3Labeler(str(folder))
     with pytest.raises(ValueError, match="is 42 tokens long, SAM 3 reads 32"):
         labeler.check(["melon", "a" * 40])
+    with pytest.raises(ValueError, match="both asked for as 'melon'"):
+        labeler.label(noise((24, 40)), [["Melon", "melon"]])
     with pytest.raises(ValueError, match="image 0 of the batch has no class"):
         labeler.label(noise((24, 40)), [[]])
     with pytest.raises(ValueError, match=r"doubt_threshold 0.6 and threshold 0.5"):
