@@ -129,7 +129,7 @@ class FrequencyPrior(nn.Module):
         return prior.to(image.dtype)
 
     def _filters(self, rows: Tensor, columns: Tensor) -> Tensor:
-        radius = torch.hypot(rows[:, None], columns[None])
+        radius = (rows[:, None].square() + columns.square()).sqrt()  # ONNX has no hypot
         fixed = 1 - torch.exp(-(radius**2) / (2 * _CUT_OFF**2))
         place = radius / _FARTHEST * (_NUM_RADII - 1)
         below = place.floor().long().clamp(max=_NUM_RADII - 2)

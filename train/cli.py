@@ -49,10 +49,15 @@ def main(args: list[str] | None = None) -> None:
             ``SEGFOUNDRY_TRACEBACK=1`` in the environment shows the traceback instead. With 143
             where SIGTERM ended the run.
     """
+    run_command(SegmentationCLI, args)
+
+
+def run_command(cli: "type[SegmentationCLI]", args: list[str] | None) -> None:
+    """Parse a command line and do what it says, see `main`."""
     ignore_expected_warnings()
     try:
         with compilation_announced(note):
-            SegmentationCLI(
+            cli(
                 LightningModule,
                 LightningDataModule,
                 subclass_mode_model=True,
@@ -121,6 +126,9 @@ class ConfigWriter(SaveConfigCallback):
 class SegmentationCLI(LightningCLI):
     """The command line of this repository."""
 
+    needs_data = True
+    """Whether a command line without data is refused."""
+
     def _prepare_subcommand_parser(
         self, klass: type, subcommand: str, **kwargs: Any
     ) -> LightningArgumentParser:
@@ -136,7 +144,9 @@ class SegmentationCLI(LightningCLI):
         parser.add_lightning_class_args(
             LightningModule, "model", subclass_mode=True, required=False
         )
-        parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
+        parser.add_lightning_class_args(
+            LightningDataModule, "data", subclass_mode=True, required=self.needs_data
+        )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link what two parts share, so that nobody types it twice."""
@@ -175,6 +185,8 @@ class SegmentationCLI(LightningCLI):
         if config.get("model") is None:
             model = remembered_model(checkpoint, path)
             self.config = self.parser.parse_object({command: {"model": model}}, self.config)
+        if self.config[command].get("data") is None:
+            return
         data = self.config[command].data.init_args
         size, trained_size = data.get("size"), remembered_size(checkpoint)
         if "size" in data and size is None:

@@ -51,7 +51,7 @@ def description() -> str:
     """Return what ``--help`` says first."""
     others = "; ".join(f"{name}: {what}" for name, what in WITHOUT_TRAINER.items())
     return (
-        "Make training data for segmentation, and train on it. Of a set made by predict, with "
+        "Make training data for segmentation, and train on it. Of what a run has left, with "
         f"--help of their own: {others}."
     )
 

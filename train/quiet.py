@@ -25,6 +25,8 @@ EXPECTED = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
     # the scores are torchmetrics', summed over all processes before they are logged
     "It is recommended to use `self.log\\('(val|test)/.*sync_dist=True",
+    # export hands its arguments on, for Lightning's parser to read as those of predict
+    "LightningCLI's args parameter is intended",
     # jsonargparse's own deprecations, raised inside Lightning's CLI
     "(?s).*jsonargparse",
 )

@@ -112,3 +112,9 @@ class ValidatedWeights(Callback):
         self, trainer: Trainer, pl_module: LightningModule, *_: object
     ) -> None:
         torch.save(pl_module.state_dict(), Path(trainer.default_root_dir) / "validated.pt")
+
+
+class PromptedNet(nn.Module):
+    """A network that says that it is told where the object is."""
+
+    prompt_protocol = "prompted: a box was given"
