@@ -1,13 +1,14 @@
 """The page of the demo: a photo in, its cut-out beside it, sliders for the mask, a file out."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from gradio.processing_utils import save_bytes_to_cache
 from numpy.typing import NDArray
 
 from callbacks.foreground_colours import foreground_colours
@@ -20,6 +21,7 @@ GROUNDS = {
     "black": (0, 0, 0),
     "green": (0, 177, 64),
 }
+_KEPT = 3600  # seconds that a visitor's pictures and files stay
 Mask = Callable[[Path], NDArray[np.uint8]]
 Pictures = tuple[tuple[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.uint8], str]
 
@@ -43,10 +45,9 @@ def demo_page(mask_of: Mask, title: str) -> gr.Blocks:
         title: What was loaded.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read again at several places
-    # files of a day ago are deleted, looked after once an hour
-    with gr.Blocks(analytics_enabled=False, title="Cut out", delete_cache=(3600, 86400)) as page:
+    with gr.Blocks(analytics_enabled=False, title="Cut out", delete_cache=(_KEPT, _KEPT)) as page:
         gr.Markdown(f"# Cut out\n{title}")
-        seen = gr.State()
+        seen = gr.State(time_to_live=_KEPT)  # a photo and its mask are a hundred megabytes
         with gr.Row():
             with gr.Column(scale=1):
                 file = gr.File(label="Photo", file_types=["image"], height=140, elem_id="photo")
@@ -61,19 +62,29 @@ def demo_page(mask_of: Mask, title: str) -> gr.Blocks:
                 )
                 download = gr.DownloadButton("Download the cut-out (PNG)", elem_id="download")
             with gr.Column(scale=2):
-                # PNG, for the edges are what one looks at
+                # PNG, for the edges are what one looks at. No button to share: that sends the
+                # picture to a hub. None to download: what is shown may be smaller than the photo
                 slider = gr.ImageSlider(
-                    label="Photo and cut-out", format="png", elem_id="pictures", interactive=False
+                    label="Photo and cut-out",
+                    format="png",
+                    elem_id="pictures",
+                    interactive=False,
+                    buttons=["fullscreen"],
                 )
-                mask = gr.Image(label="Mask", format="png", interactive=False, elem_id="mask")
-        chosen = [seen, threshold, softness, ground, own]
-        shown = [slider, mask, download]
-        file.upload(lambda path: _look(mask_of, path), file, seen).success(_show, chosen, shown)
-        file.clear(lambda: (None, None, None, None), None, [seen, *shown])
-        for control in (threshold, softness):
-            control.release(_show, chosen, shown)
-        for other in (ground, own):
-            other.input(_show, chosen, shown)
+                mask = gr.Image(
+                    label="Mask",
+                    format="png",
+                    elem_id="mask",
+                    interactive=False,
+                    buttons=["fullscreen"],
+                )
+        show = partial(_show, cache=download.GRADIO_CACHE)
+        chosen, shown = [seen, threshold, softness, ground, own], [slider, mask, download]
+        looked = file.upload(partial(_look, mask_of), file, seen, api_name="look")
+        looked.success(show, chosen, shown, api_name="show")
+        file.clear(lambda: (None, None, None, None), None, [seen, *shown], api_visibility="private")
+        for change in (threshold.release, softness.release, ground.input, own.input):
+            change(show, chosen, shown, api_visibility="private")
     return page
 
 
@@ -91,16 +102,19 @@ def serve(page: gr.Blocks, host: str, port: int, *, ready: Callable[[str], None]
     """
     # fonts of the system: those of gradio's own themes are asked for at fonts.googleapis.com
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
-    page.launch(
-        server_name=host,
-        server_port=port,
-        theme=theme,
-        quiet=True,
-        share=False,
-        footer_links=[],
-        prevent_thread_lock=True,
-        show_error=True,
-    )
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            theme=theme,
+            quiet=True,
+            share=False,
+            footer_links=[],
+            prevent_thread_lock=True,
+            show_error=True,
+        )
+    except OSError as error:
+        raise OSError(f"no page at {host}:{port}, the port may be taken: give --port") from error
     ready(f"the demo is at http://{host}:{port}, Ctrl-C ends it")
     page.block_thread()
 
@@ -116,15 +130,15 @@ def _look(mask_of: Mask, path: str) -> Seen:
 
 
 def _show(
-    seen: Seen | None, threshold: float, softness: float, ground: str, own: bool
+    seen: Seen | None, threshold: float, softness: float, ground: str, own: bool, *, cache: str
 ) -> Pictures | tuple[None, None, None]:
     """Return photo and cut-out, the mask, and the file."""
     if seen is None:
         return None, None, None
     alpha = adjusted(seen.alpha, threshold, softness)
     colours = foreground_colours(seen.photo, alpha) if own else seen.photo
-    file = Path(tempfile.mkdtemp(prefix="cut_out_")) / f"{seen.name}.png"
-    file.write_bytes(png(colours, alpha))
+    # where gradio serves files from, and deletes them
+    file = save_bytes_to_cache(png(colours, alpha), f"{seen.name}.png", cache)
     small = preview(alpha)
     cut_out = on_ground(preview(colours), small, GROUNDS[ground])
-    return (preview(seen.photo), cut_out), small, str(file)
+    return (preview(seen.photo), cut_out), small, file

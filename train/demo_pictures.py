@@ -21,7 +21,7 @@ def adjusted(alpha: NDArray[np.uint8], threshold: float, softness: float) -> NDA
     """
     # 256 values, looked up: photos have millions
     p = np.arange(256) / 255
-    if softness == 0:
+    if softness < 1 / 255:  # finer than the mask's own steps
         values = np.where(p >= threshold, 1.0, 0.0)
     else:
         values = np.clip((p - threshold) / softness + 0.5, 0, 1)

@@ -1,0 +1,206 @@
+"""A photo through the page of the demo, over HTTP, as a browser would send it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from train.cli import main as train
+from train.cut_out import CutOut
+from train.demo import main
+
+ROOT = Path(__file__).parents[2]
+RUN = """
+trainer:
+  accelerator: cpu
+  logger: false
+  max_steps: 1
+  limit_val_batches: 0
+  enable_progress_bar: false
+  enable_model_summary: false
+  default_root_dir: {root}
+checkpoint: {{every_n_steps: 1}}
+model:
+  class_path: lightningmodules.dis.DIS
+  init_args:
+    net:
+      class_path: networks.adapter.ImageInput
+      init_args:
+        net:
+          class_path: torch.nn.Conv2d
+          init_args: {{in_channels: 3, out_channels: 1, kernel_size: 3, padding: 1}}
+    loss:
+      class_path: lightningmodules.losses.DeepSupervision
+      init_args: {{terms: {{bce: {{class_path: lightningmodules.losses.BCE}}}}}}
+    optimizer: {{class_path: torch.optim.SGD, init_args: {{lr: 1.0}}}}
+data:
+  class_path: datamodules.dis5k.DIS5K
+  init_args: {{root: {data}, size: 32, batch_size: 4, cache: null, num_workers: 0}}
+"""
+pytestmark = pytest.mark.slow  # runs of their own, and a server
+needs_gradio = pytest.mark.skipif(
+    find_spec("gradio") is None, reason="gradio is an extra: pip install gradio"
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of one convolution after one step."""
+    root = tmp_path_factory.mktemp("trained")
+    (root / "fit.yaml").write_text(RUN.format(root=root, data=tiny_set))
+    train(["fit", "--config", str(root / "fit.yaml")])
+    return root / "checkpoints" / "last.ckpt"
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """Larger than the network's 32 px, to be turned upright by a quarter."""
+    (tmp_path / "photos").mkdir()
+    path = tmp_path / "photos" / "a chair.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
+    Image.fromarray(pixels).save(path, exif=exif, quality=95)
+    return path
+
+
+def predicted(checkpoint: Path, photos: Path, output: Path, *flags: str) -> NDArray[np.uint8]:
+    train(
+        [
+            *("predict", "--config", str(ROOT / "configs/dis/predict.yaml"), *flags),
+            *("--ckpt_path", str(checkpoint), "--data.root", str(photos)),
+            *("--data.num_workers", "0", "--trainer.default_root_dir", str(output)),
+            *("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"),
+        ]
+    )
+    return np.array(Image.open(output / "predictions" / "cutouts" / "a chair.png"))
+
+
+def test_mask_is_that_of_predict(checkpoint: Path, photo: Path, tmp_path: Path) -> None:
+    whole = predicted(checkpoint, photo.parent, tmp_path / "whole")
+    assert np.array_equal(CutOut(checkpoint)(photo), whole[..., 3])
+    tiled = predicted(checkpoint, photo.parent, tmp_path / "tiled", "--data.finer", "2")
+    assert np.array_equal(CutOut(checkpoint, finer=2)(photo), tiled[..., 3])
+
+
+def demo(checkpoint: Path, port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "train", "demo", "--ckpt_path", str(checkpoint)),
+            *("--port", str(port)),
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "GRADIO_TEMP_DIR": str(checkpoint.parent / "gradio"),
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def page(checkpoint: Path) -> Iterator[httpx.Client]:
+    """A visitor of the page."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = demo(checkpoint, port)
+    assert process.stderr is not None
+    try:
+        said = next((line for line in process.stderr if "the demo is at" in line), "")
+        assert f"http://127.0.0.1:{port}" in said
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+        process.stderr.close()
+
+
+def answer(page: httpx.Client, name: str, session: str, *data: object) -> tuple[str, list]:  # type: ignore[type-arg]
+    """Return the last event of a call, and what came with it."""
+    body = {"data": data, "session_hash": session}
+    event = page.post(f"/gradio_api/call/{name}", json=body).json()["event_id"]
+    lines = page.get(f"/gradio_api/call/{name}/{event}").text.strip().splitlines()
+    return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
+
+
+def uploaded(page: httpx.Client, path: Path) -> dict[str, object]:
+    files = {"files": (path.name, path.read_bytes())}
+    (place,) = page.post("/gradio_api/upload", files=files).json()
+    return {"path": place, "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+
+
+@needs_gradio
+def test_upload_gives_the_upright_cutout_to_download(
+    page: httpx.Client, checkpoint: Path, photo: Path, tmp_path: Path
+) -> None:
+    session = uuid4().hex
+    event, _ = answer(page, "look", session, uploaded(page, photo))
+    assert event == "complete"
+    event, found = answer(page, "show", session, 0.5, 1, "white", False)
+    assert event == "complete"
+    slider, mask, file = found
+    assert file["path"].endswith("/a chair.png")
+    sizes = []
+    for part in (*slider, mask, file):
+        content = page.get(part["url"]).content
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        sizes.append(pixels.shape[:2])
+    assert sizes == [(70, 50)] * 4
+    cutout = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
+    assert np.array_equal(cutout, predicted(checkpoint, photo.parent, tmp_path))
+
+
+@needs_gradio
+def test_file_that_is_no_photo_is_one_line_without_the_servers_folders(
+    page: httpx.Client, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    event, found = answer(page, "look", uuid4().hex, uploaded(page, tmp_path / "broken.jpg"))
+    assert event == "error"
+    assert "broken.jpg: no image, or broken from the start" in str(found)
+    assert str(Path(sys.prefix)) not in str(found)
+
+
+@needs_gradio
+def test_page_asks_for_nothing_from_elsewhere(page: httpx.Client) -> None:
+    """Neither fonts nor scripts: examples inside the description of the API are but text."""
+    text = page.get("/").text
+    for word in ("fonts.googleapis", "fonts.gstatic", "cdnjs", "jsdelivr", "unpkg"):
+        assert word not in text
+
+
+@needs_gradio
+def test_taken_port_is_one_line(checkpoint: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = demo(checkpoint, port)
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == 2
+    assert said == f"error: no page at 127.0.0.1:{port}, the port may be taken: give --port\n"
+
+
+def test_missing_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "checkpoints" / "none.ckpt"
+    with pytest.raises(SystemExit) as leaving:
+        main(["--ckpt_path", str(path)])
+    assert leaving.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"no checkpoint at {path}" in line
