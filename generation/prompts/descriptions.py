@@ -76,7 +76,7 @@ class TemplateDescriptions:
 
     Example:
         >>> TemplateDescriptions(["red"], ["in fog"]).many([("cat",)], [1], 1)
-        [['A detailed photograph of a red cat in front of a plain wall in fog, at golden hour']]
+        [['A detailed photograph of a red cat on a lawn in fog, with long shadows']]
     """
 
     def __init__(
