@@ -52,7 +52,7 @@ def on_ground(
         ``(h, w, 3)`` uint8 RGB.
     """
     share = alpha[..., None].astype(np.float32) / 255
-    below = _squares(alpha.shape) if ground is None else np.float32(ground)
+    below = _squares(alpha.shape) if ground is None else np.array(ground, np.float32)
     return np.rint(share * colours + (1 - share) * below).astype(np.uint8)
 
 
