@@ -113,10 +113,13 @@ class OpenVocabularyTest(LightningModule):
         """Embed the names of each protocol, and choose thresholds.
 
         Raises:
-            ValueError: If a list of names does not fit the set.
+            ValueError: If a list of names does not fit the set, or thresholds are to be chosen on
+                photos with other labels.
         """
         data = self._data()
         labels = data.label_set("test")
+        if labels.has_background and any(protocol.calibrate_on for protocol in self.protocols):
+            _require_alike(data.label_set("train"), labels)
         self._runs = [self._run_of(protocol, labels) for protocol in self.protocols]
         num_labels = len(labels.class_names)
         self.metrics = nn.ModuleDict(
@@ -192,6 +195,22 @@ class OpenVocabularyTest(LightningModule):
                 "datamodules.labelled_photos.LabelledPhotos"
             )
         return data
+
+
+def _require_alike(train: LabelSet, test: LabelSet) -> None:
+    """Check that a label means the same in both sets, so that pixels of both can be counted."""
+    if train.class_names != test.class_names or not train.has_background:
+        raise ValueError(
+            f"a threshold of background cannot be chosen on {train.name}, labels "
+            f"{_in_short(train)}, for {test.name}, labels {_in_short(test)}: give data.train of "
+            "the same labels, or set calibrate_on of the protocols to 0"
+        )
+
+
+def _in_short(labels: LabelSet) -> str:
+    shown = ", ".join(labels.class_names[:4])
+    background = "with" if labels.has_background else "without"
+    return f"{shown}, ... ({len(labels.class_names)} {background} background)"
 
 
 def _truth(batch: Batch) -> Tensor:

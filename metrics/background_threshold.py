@@ -69,10 +69,20 @@ class ThresholdSweep(Metric):
             label: ``(H, W)`` integers in [0, C), the class that has it; 0 is background whatever
                 its score.
             truth: ``(H, W)`` integers in [0, C), or `void`.
+
+        Raises:
+            ValueError: If a label is not among the C.
         """
         truth = truth.to(best.device)
         counts = truth != self.void
         true, found = truth[counts].long(), label[counts].long()
+        for name, labels in (("truth", true), ("label", found)):
+            if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.num_labels:
+                wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
+                raise ValueError(
+                    f"{name} holds {wrong}, but there are {self.num_labels} labels (0 to "
+                    f"{self.num_labels - 1}): give the data set and the metric one list of names"
+                )
         # a pixel is background at every threshold from its score on
         first = torch.bucketize(best[counts], self.thresholds.to(best)) * self.num_labels
         both = true == found

@@ -99,6 +99,27 @@ def test_thresholds_are_chosen_on_training_photos(root: Path, tmp_path: Path) ->
     assert wrong["test/plain/mean_iou"] < 0.8
 
 
+@pytest.mark.parametrize(
+    ("train", "named"),
+    [
+        (VOCFolder, "labels background, skin, hair, hat, ... .4 with background."),
+        (PascalVOC, "labels background, aeroplane, .* .21 without background."),
+    ],
+)
+def test_thresholds_are_not_chosen_on_other_labels(
+    train: type[VOCFolder], named: str, root: Path, tmp_path: Path
+) -> None:
+    (root / "classes.txt").write_text("background\nskin\nhair\nhat\n")
+    data = LabelledPhotos(
+        train=train(root, "train", background=train is VOCFolder),
+        test=PascalVOC(root),
+        num_workers=0,
+    )
+    model = OpenVocabularyTest(RedLevels(), [protocol(calibrate_on=4)])
+    with pytest.raises(ValueError, match=f"cannot be chosen on .*{named}"):
+        scored(model, data, tmp_path)
+
+
 def test_without_background_every_pixel_is_a_class(root: Path, tmp_path: Path) -> None:
     net = RedLevels(inside=0.3, outside=0.1)
     model = OpenVocabularyTest(net, [protocol(calibrate_on=2)])

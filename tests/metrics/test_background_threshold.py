@@ -69,3 +69,12 @@ def test_a_large_vocabulary_keeps_255_for_a_class() -> None:
     assert sweep.compute()["curve"][1:].tolist() == [0.5, pytest.approx(1 / 9)]
     with pytest.raises(ValueError, match="void 255 is one of 1204 labels"):
         ThresholdSweep(1204)
+
+
+@pytest.mark.parametrize(
+    ("label", "truth", "named"), [(1, 5, "truth holds 5"), (4, 1, "label holds 4")]
+)
+def test_a_label_beyond_the_list_is_an_error(label: int, truth: int, named: str) -> None:
+    maps = torch.tensor([[label]]), torch.tensor([[truth]])
+    with pytest.raises(ValueError, match=f"{named}, but there are 4 labels"):
+        ThresholdSweep(4).update(torch.tensor([[0.5]]), *maps)
