@@ -78,13 +78,13 @@ def test_unknown_key_is_named_with_its_path_and_what_may_be_meant() -> None:
 
 def test_missing_command_lists_all_commands() -> None:
     line = one_line('expected "subcommand" to be one of {fit,predict}, but it was not provided.')
-    assert line == "give a command first: fit, predict, verify, audit, export, page"
+    assert line == "give a command first: fit, predict, verify, audit, export, demo, page"
 
 
 @pytest.mark.parametrize("choices", ["'fit', 'predict'", "fit, predict"])  # Python 3.11, 3.12
 def test_unknown_command_lists_all_commands(choices: str) -> None:
     line = one_line(f"argument subcommand: invalid choice: 'verfy' (choose from {choices})")
-    assert line == "'verfy' is no command: give fit, predict, verify, audit, export or page"
+    assert line == "'verfy' is no command: give fit, predict, verify, audit, export, demo or page"
 
 
 def test_other_messages_become_one_line() -> None:
