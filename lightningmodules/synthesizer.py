@@ -1,4 +1,4 @@
-"""Finish the drafts of a generation run on the device: edit, paint, label, judge."""
+"""Finish the drafts of a generation run on the device: edit, paint, label, remove, judge."""
 
 import time
 from collections.abc import Sequence
@@ -38,6 +38,9 @@ class Synthesizer(LightningModule):
         painter: Paints on the device. Null: the drafts are finished pairs.
         labeler: Draws label maps on what was painted, or on the drafts' images, in place of their
             masks. Null: the masks stay.
+        remover: Paints counterfactuals of labelled pairs, whose labels say what has to go, such as
+            `generation.painters.removal_painter.RemovalPainter`. Null: those of the painter or of
+            the drafts stay.
         filters: Asked in turn; the first to find a reason rejects the pair.
 
     Raises:
@@ -51,6 +54,7 @@ class Synthesizer(LightningModule):
         edits: EditChains | None = None,
         painter: BatchPainter | None = None,
         labeler: Labeler | None = None,
+        remover: BatchPainter | None = None,
         filters: Sequence[Filter] = (),
     ) -> None:
         super().__init__()
@@ -62,6 +66,7 @@ class Synthesizer(LightningModule):
         self.edits = edits
         self.painter = painter
         self.labeler = labeler
+        self.remover = remover
         self.filters = list(filters)
         # listed, so that they move to the device
         self.judges = nn.ModuleList(f.net for f in self.filters if isinstance(f, _HasNet))
@@ -76,7 +81,7 @@ class Synthesizer(LightningModule):
         if self.labeler is not None:
             self.labeler.check([name for name in class_names if name != BACKGROUND])
         edits = [] if self.edits is None else list(self.edits.edits.values())
-        for part in (*edits, self.painter):
+        for part in (*edits, self.painter, self.remover):
             if isinstance(part, _HasPrompts) and isinstance(part.prompts, PreparedPrompts):
                 part.prompts.prepare(class_names)
 
@@ -84,8 +89,8 @@ class Synthesizer(LightningModule):
         """Return the finished pairs of a shard, and all that were rejected.
 
         Raises:
-            ValueError: If an edit, the painter or the labeler did not return one result for each
-                draft, in their order.
+            ValueError: If an edit, the painter, the labeler or the remover did not return one
+                result for each draft, in their order.
         """
         made: list[Sample] = batch.samples.unpacked()
         rejected = {each.id: each for each in batch.rejected}
@@ -106,6 +111,10 @@ class Synthesizer(LightningModule):
             seconds["label"] = stage.seconds
             rejected |= {each.id: each for each in labelled if isinstance(each, Rejected)}
             made = [each for each in labelled if isinstance(each, Sample)]
+        if self.remover is not None:
+            with _Stage(self.device) as stage:
+                made = self._painted(made, self.remover)
+            seconds["remove"] = stage.seconds
         with _Stage(self.device) as stage:
             judged = {sample.id: self._judged(sample) for sample in made}
         seconds["filter"] = stage.seconds

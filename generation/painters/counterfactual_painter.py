@@ -31,8 +31,8 @@ class CounterfactualPainter(nn.Module):
 
     Args:
         counterfactual: How the second image is made, such as
-            `generation.diffusion.pair_sampling.SharedScene`. Null: there is none, see
-            `generation.painters.removal_painter.RemovalPainter`.
+            `generation.diffusion.pair_sampling.SharedScene`. Null: there is none yet,
+            and `generation.painters.removal_painter.RemovalPainter` paints it from the labels.
         model: Base by hub id or local folder: SD 1.x, SD 2.x or SDXL.
         negative_prompt: What to keep away from.
         size: Height and width of the images in pixels.

@@ -237,6 +237,31 @@ def test_what_was_painted_is_labelled_in_batches_before_it_is_judged() -> None:
     assert list(found.seconds) == ["draft", "paint", "label", "filter"]
 
 
+class Remover:
+    """Leaves of the image what is not labelled."""
+
+    def __init__(self) -> None:
+        self.seeds: list[int] = []
+
+    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample]:
+        self.seeds += seeds
+        return [replace(draft, counterfactual=draft.image * (draft.mask == 0)) for draft in drafts]
+
+
+def test_counterfactuals_are_painted_from_labels_of_pairs_that_have_some() -> None:
+    remover = Remover()
+    module = Synthesizer(painter=Inverter(), labeler=Half(), remover=remover, filters=[Odd()])
+    found = module.predict_step(drafted(), 0)
+    assert remover.seeds == [0, 1, 3, 4]  # the labeler found nothing on the image of seed 2
+    for sample in found.samples:
+        assert sample.counterfactual is not None
+        assert not sample.counterfactual[:, sample.mask > 0].any()
+        assert torch.equal(
+            sample.counterfactual[:, sample.mask == 0], sample.image[:, sample.mask == 0]
+        )
+    assert list(found.seconds) == ["draft", "paint", "label", "remove", "filter"]
+
+
 def test_names_that_cannot_be_looked_for_are_told_before_anything_is_made() -> None:
     module = Synthesizer(labeler=Half())
     module.prepare_classes(["chair", "background"])

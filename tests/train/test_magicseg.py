@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from callbacks.counterfactual_sheet import outside_difference
@@ -16,6 +18,7 @@ from train.cli import main
 from train.verify import main as verify
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+INPAINTING = "stable-diffusion-v1-5/stable-diffusion-inpainting"
 SMALL = {
     "class_path": "networks.clip_model.small_clip",
     "init_args": {"width": 32, "num_layers": 1, "patch_size": 8, "image_size": 32, "dim": 32},
@@ -82,18 +85,19 @@ def test_pairs_hold_labels_and_aligned_counterfactuals(tmp_path: Path) -> None:
             assert outside_difference(pair) < 30  # shadows, and what JPEG does to edges
 
 
-def with_tiny_models(folder: Path) -> Path:
-    """The hub's configuration with random models, few steps and two classes."""
+def with_tiny_models(folder: Path, name: str = "magicseg.yaml") -> dict[str, Any]:
+    """A configuration of the hub with random models, few steps and two classes."""
     models = {
         "stable-diffusion-v1-5/stable-diffusion-v1-5": save_sd15(folder / "sd15"),
         "IDEA-Research/grounding-dino-base": write_grounding_dino(folder / "dino"),
         "facebook/sam-vit-huge": write_sam(folder / "sam"),
     }
-    text = (CONFIGS / "generation" / "magicseg.yaml").read_text()
+    text = (CONFIGS / "generation" / name).read_text()
     for model, place in models.items():
         assert model in text
         text = text.replace(f"model: {model}", f"model: {place}")
-    config = yaml.safe_load(text)
+    text = text.replace(f"model: {INPAINTING}", f"model: {folder / 'sd15' / 'sd15'}")
+    config: dict[str, Any] = yaml.safe_load(text)
     config["trainer"] |= {"accelerator": "cpu", "precision": "32-true"}
     config["trainer"]["default_root_dir"] = str(folder / "run")
     model = config["model"]["init_args"]
@@ -103,14 +107,18 @@ def with_tiny_models(folder: Path) -> Path:
     data = config["data"]["init_args"]
     data |= {"folder": str(folder / "set"), "shard_size": 2, "num_workers": 0}
     data["source"]["init_args"] |= {"vocabulary": str(names), "number": 4, "size": 32}
-    path = folder / "magicseg.yaml"
+    return config
+
+
+def predict(config: dict[str, Any], folder: Path) -> None:
+    path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(config))
-    return path
+    main(["predict", "--config", str(path)])
 
 
 @pytest.mark.slow
 def test_configuration_of_the_hub_runs_with_models_of_its_layout(tmp_path: Path) -> None:
-    main(["predict", "--config", str(with_tiny_models(tmp_path))])
+    predict(with_tiny_models(tmp_path), tmp_path)
     shards = index_of(tmp_path / "set").shards
     # random models find what they find; each pair is kept or has a reason
     made = [id for shard in shards for id in shard.ids]
@@ -122,6 +130,26 @@ def test_configuration_of_the_hub_runs_with_models_of_its_layout(tmp_path: Path)
         "Alignment",
         "Absence",
     }
+
+
+@pytest.mark.slow
+def test_labelled_objects_are_painted_over_from_names_alone(tmp_path: Path) -> None:
+    config = with_tiny_models(tmp_path, "magicseg_removal.yaml")
+    model = config["model"]["init_args"]
+    model["remover"]["init_args"]["sampling"] = {"steps": 2, "guidance": 2.0}
+    # random models find something everywhere, if hardly any score is asked for
+    detector = model["labeler"]["init_args"]["detector"]["init_args"]
+    detector |= {"box_threshold": 0.01, "text_threshold": 0.01}
+    model["filters"] = model["filters"][1:2]  # Alignment
+    config["data"]["init_args"]["source"]["init_args"]["two_share"] = 0.0
+    predict(config, tmp_path)
+    readers = [ShardReader(tmp_path / "set", s) for s in published_shards(tmp_path / "set")]
+    made = [reader.sample(place) for reader in readers for place in range(len(reader))]
+    assert made
+    for pair in made:
+        assert pair.counterfactual is not None
+        assert not torch.equal(pair.counterfactual, pair.image)
+        assert [edit.partition("(")[0] for edit in pair.provenance.edits] == ["painted", "removed"]
 
 
 @pytest.mark.slow
