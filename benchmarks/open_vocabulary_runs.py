@@ -34,7 +34,7 @@ from networks.clip_model import clip_model
 from networks.clip_seg import ClipSeg
 from networks.clip_training_free import CorrelativeAttention, TrainingFreeClip, ValueAttention
 
-STEPS = {COUNTERFACTUAL: 600, NAMES: 600}
+STEPS = {COUNTERFACTUAL: 400, NAMES: 600}
 REAL_STEPS = 300
 LEARNING_RATE = 5e-4
 """Of the image encoder; twice as much for prompts and decoder."""
@@ -85,7 +85,7 @@ def trained(campaign: Campaign, run: Run) -> ClipSeg:
         clip_model(str(campaign.clip)),
         num_heads=2,
         train_image_encoder=run.group != NAMES or run.arm.endswith("learns"),
-        templates=("{}",),
+        templates=("a {}",),
         weights=str(campaign.weights(pretrained)) if run.arm.endswith("pretrained") else None,
     )
     model = OpenVocabulary(
@@ -171,7 +171,7 @@ def _tested(
     protocol = EvaluationProtocol(
         name="own",
         decision=decision,
-        templates=("{}",),
+        templates=("a {}",),
         short_side=side,
         window=side,
         stride=side // 2,

@@ -15,25 +15,17 @@ from benchmarks.open_vocabulary_data import (
     UnalignedPairs,
     flip,
 )
-from benchmarks.open_vocabulary_plan import CAMVID, CLOTHING, COUNTERFACTUAL, Run
+from benchmarks.open_vocabulary_plan import CAMVID, CLOTHING, COUNTERFACTUAL, NAMES, Run
 from datamodules.generated_labels import GeneratedLabels
 from datamodules.labelled_photos import LabelledPhotos
 from datamodules.segmentation import SegmentationDataModule
 from datamodules.shard_index import INDEX
 from datamodules.voc import VOCFolder, read_classes
-from generation.compositions import CompositionScenes, composed_names, half_of
+from datamodules.vocabulary import read_vocabulary
+from generation.compositions import CompositionScenes, distinct_names, half_of
 
-EIGHT = (
-    "red metal bed",
-    "red wooden lamp",
-    "yellow brick bench",
-    "yellow metal umbrella",
-    "green wooden table",
-    "green brick chair",
-    "blue metal bicycle",
-    "blue wooden fan",
-)
-"""What the runs about counterfactuals find: kinds alone take more than minutes to learn."""
+EIGHT = "generation/objects/composed.txt"
+"""What the runs about counterfactuals find."""
 _TEST_SPLITS = {CLOTHING: "test", CAMVID: "val"}
 
 
@@ -58,8 +50,8 @@ class Sets:
         if run.group in REAL_SIZES:
             return read_classes(self.real[run.group] / "classes.txt")
         if run.group == COUNTERFACTUAL:
-            return EIGHT
-        return composed_names() if run.arm == "all" else half_of(composed_names())
+            return read_vocabulary(EIGHT).names
+        return distinct_names() if run.arm == "all" else half_of(distinct_names())
 
     def vocabulary(self, run: Run) -> Path:
         """Return the list of these classes."""
@@ -114,8 +106,10 @@ class Sets:
         return self._scenes(run, empty=True)
 
     def _scenes(self, run: Run, *, empty: bool = False) -> LabelledPhotos:
-        shown = CompositionScenes(size=SIZE, names=self.names(run))
-        scenes = shown if run.group == COUNTERFACTUAL else CompositionScenes(size=SIZE)
+        shown = CompositionScenes(size=SIZE, names=list(self.names(run)))
+        scenes = shown
+        if run.group == NAMES:
+            scenes = CompositionScenes(size=SIZE, names=list(distinct_names()))
         folder = self.work / "scenes" / run.group.replace(" ", "-")
         seen = f"seen-{len(self.names(run))}"
         with claimed(self.work, "scenes", waits=True):

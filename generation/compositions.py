@@ -6,13 +6,15 @@ each word is met with a mask, this one name is not.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import cycle, product
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from datamodules.sample import Sample
 from datamodules.seeds import seed_for
+from datamodules.vocabulary import read_vocabulary
 from generation.objects import CLASSES
 from generation.objects.proportions import Split
 from generation.procedural import ProceduralScenes
@@ -44,11 +46,17 @@ def composed_names(kinds: Sequence[str] = KINDS) -> tuple[str, ...]:
     return tuple(" ".join(words) for words in product(COLOURS, _SURFACES, kinds))
 
 
+def distinct_names() -> tuple[str, ...]:
+    """Return one name for each colour and kind: at 64 pixels materials are not told apart."""
+    material = dict(zip(COLOURS, cycle(_SURFACES), strict=False))
+    return tuple(f"{colour} {material[colour]} {kind}" for colour, kind in product(COLOURS, KINDS))
+
+
 def half_of(names: Sequence[str], *, odd: bool = False) -> tuple[str, ...]:
     """Return the names whose words' places in their lists sum to an even number, or an odd one.
 
-    Two names that differ in one word by one place are never in one half, and both halves have
-    every word and every two words.
+    Two names that differ in one word by one place are never in one half, and both halves of
+    `composed_names` have every word and every two words, those of `distinct_names` every word.
     """
     lists = [list(COLOURS), list(_SURFACES), list(CLASSES)]
 
@@ -65,7 +73,7 @@ class CompositionScenes(ProceduralScenes):
 
     Args:
         size: Height and width of the images in pixels.
-        names: See `composed_names`. None: all of them.
+        names: See `composed_names`; or the file of a list. None: all of them.
         seed: Root of all randomness.
         unsaid: How often a caption leaves out a colour, and how often a material, in [0, 1]: of
             whole names alone a CLIP learns colours, and hardly what a chair is.
@@ -84,7 +92,7 @@ class CompositionScenes(ProceduralScenes):
         self,
         *,
         size: int = 64,
-        names: Sequence[str] | None = None,
+        names: list[str] | Path | str | None = None,
         seed: int = 0,
         unsaid: float = 0.0,
     ) -> None:
@@ -92,6 +100,8 @@ class CompositionScenes(ProceduralScenes):
         if not 0 <= unsaid <= 1:
             raise ValueError(f"unsaid is {unsaid}: give a share in [0, 1]")
         self.unsaid = unsaid
+        if isinstance(names, Path | str):
+            names = list(read_vocabulary(names).names)
         self.classes = composed_names() if names is None else tuple(names)
         known = set(composed_names(tuple(CLASSES)))
         unknown = [name for name in self.classes if name not in known]

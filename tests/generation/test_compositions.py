@@ -1,11 +1,22 @@
+from pathlib import Path
+
 import pytest
 import torch
 
-from generation.compositions import KINDS, CompositionScenes, composed_names, half_of
+from generation import objects
+from generation.compositions import (
+    COLOURS,
+    KINDS,
+    CompositionScenes,
+    composed_names,
+    distinct_names,
+    half_of,
+)
 from generation.draft_sources.procedural_labels import ProceduralLabels
 from generation.procedural import ProceduralScenes
 
-NAMES = ("red metal chair", "blue brick bed")
+NAMES = ["red metal chair", "blue brick bed"]
+SHIPPED = Path(objects.__file__).with_name("composed.txt")
 SCENES = CompositionScenes(size=48, names=NAMES)
 
 
@@ -25,6 +36,16 @@ def test_halves_part_the_names_and_both_have_every_two_words() -> None:
         return {pair for a, b, c in words for pair in ((a, b), (a, c), (b, c))}
 
     assert pairs(even) == pairs(odd) == pairs(composed_names())
+
+
+def test_distinct_names_differ_in_colour_or_kind_and_both_halves_have_all_of_these() -> None:
+    halves = half_of(distinct_names()), half_of(distinct_names(), odd=True)
+    assert [len(half) for half in halves] == [16, 16]
+    pairs = {(name.split()[0], name.split()[2]) for half in halves for name in half}
+    assert len(pairs) == 32
+    for half in halves:
+        assert {name.split()[0] for name in half} == set(COLOURS)
+        assert {name.split()[2] for name in half} == set(KINDS)
 
 
 def test_object_has_the_colour_of_its_name() -> None:
@@ -71,6 +92,10 @@ def test_another_seed_leaves_the_scenes_as_they_were() -> None:
     scenes = ProceduralScenes(size=32, classes=["bed"], seed=3)
     assert scenes.seeded(4).spec("train", 0) != scenes.spec("train", 0)
     assert scenes.seeded(4).seeded(3).spec("train", 0) == scenes.spec("train", 0)
+
+
+def test_names_come_from_a_file_too() -> None:
+    assert CompositionScenes(size=16, names=SHIPPED).classes[1] == "red wooden lamp"
 
 
 @pytest.mark.parametrize("name", ["chair", "pink metal chair", "red metal rocket"])

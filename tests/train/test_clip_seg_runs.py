@@ -1,6 +1,7 @@
 """Configurations of open-vocabulary segmentation, each run for a batch of a tiny generated set."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,22 +15,31 @@ CONFIGS = sorted(path.name for path in (ROOT / "configs" / "clip_seg").glob("*.y
 PHOTOS_LAST = "few_masks.yaml"  # the second of two steps is on photos
 
 
-def chair(sample: Sample) -> Sample:
-    """A label map of LVIS with a caption and a counterfactual."""
+OF_SCENES = ("quickstart.yaml", PHOTOS_LAST)  # the others have the names of LVIS
+
+
+def labelled(sample: Sample, name: str) -> Sample:
+    """A label map with a caption and a counterfactual."""
     return replace(
         sample,
         mask=sample.mask % 2,
         mask_kind=MaskKind.LABELS,
-        class_names=("background", "chair"),
-        prompt="a chair",
+        class_names=("background", name),
+        prompt=f"a {name}",
         counterfactual=sample.image.flip(2),
     )
+
+
+def chair(sample: Sample) -> Sample:
+    """One with a name of LVIS."""
+    return labelled(sample, "chair")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_configuration_runs_a_batch(name: str, tmp_path: Path) -> None:
-    toy_set(tmp_path / "set", 6, made=chair)
+    shown = "red metal bed" if name in OF_SCENES else "chair"
+    toy_set(tmp_path / "set", 6, made=partial(labelled, name=shown))
     photos = []
     for split in ("train", "val") if name == PHOTOS_LAST else ():
         photos += [f"--data.{split}.root", str(tmp_path / "maps")]
