@@ -27,13 +27,13 @@ def filter_frequencies(x: Tensor, response: Tensor) -> Tensor:
     real, imaginary = _product(_product(rows, (x, torch.zeros_like(x))), columns)
     filtered = _product(_conjugate(rows), (real * response, imaginary * response))
     whole, _ = _product(filtered, _conjugate(columns))
-    return whole / (x.shape[2] * x.shape[3])
+    return whole
 
 
 def frequencies(count: int, like: Tensor) -> Tensor:
     """Return ``torch.fft.fftfreq(count)``, in periods a pixel, on the device of `like`."""
-    place = torch.arange(count, device=like.device)
-    return torch.where(place < (count + 1) // 2, place, place - count) / count
+    place, whole = _places(count, like)
+    return torch.where(place < (whole + 1) // 2, place, place - whole) / whole
 
 
 def mean_pool(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -44,12 +44,12 @@ def mean_pool(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _fourier(count: int, like: Tensor) -> _Complex:
-    """Return ``exp(-2 pi i j k / count)`` for all j and k, each ``(count, count)``."""
-    place = torch.arange(count, device=like.device)
+    """Return ``exp(-2 pi i j k / n) / sqrt(n)`` for all j and k below n, each ``(n, n)``."""
+    place, whole = _places(count, like)
     # whole turns are taken off while they are whole numbers, or large angles lose their digits
-    turns = (place[:, None] * place[None] % count).to(like.dtype) / count
-    angle = 2 * torch.pi * turns
-    return angle.cos(), -angle.sin()
+    angle = 2 * torch.pi * (place[:, None] * place % whole).to(like.dtype) / whole
+    scale = whole.to(like.dtype).rsqrt()
+    return angle.cos() * scale, -angle.sin() * scale
 
 
 def _product(a: _Complex, b: _Complex) -> _Complex:
@@ -62,8 +62,15 @@ def _conjugate(a: _Complex) -> _Complex:
 
 def _averages(count: int, parts: int, like: Tensor) -> Tensor:
     """Return ``(parts, count)``: the share of each place in the mean of each part."""
-    part = torch.arange(parts, device=like.device)[:, None]
-    place = torch.arange(count, device=like.device)[None]
-    begin, end = part * count // parts, ((part + 1) * count + parts - 1) // parts
+    place, whole = _places(count, like)
+    part, in_all = _places(parts, like)
+    begin = (part * whole // in_all)[:, None]
+    end = (((part + 1) * whole + in_all - 1) // in_all)[:, None]
     inside = (place >= begin) & (place < end)
     return inside.to(like.dtype) / (end - begin).to(like.dtype)
+
+
+def _places(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return 0 to count - 1, and count ``(1,)``: remainders by a bare size cannot be exported."""
+    place = torch.arange(count, device=like.device)
+    return place, place[-1:] + 1

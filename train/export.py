@@ -34,6 +34,8 @@ def main(args: list[str] | None = None) -> None:
             be written.
     """
     args = sys.argv[2:] if args is None else args
+    if {"-h", "--help"} & set(args):
+        args = ["--help"]  # of both forms, whatever stands beside it
     of_network = _of_network(args)
     if of_network is not None:
         from train import network_export  # takes seconds, and a set needs none of it
@@ -61,8 +63,6 @@ def main(args: list[str] | None = None) -> None:
 
 def _of_network(args: list[str]) -> list[str] | None:
     """Return the arguments less ``--to onnx`` where they name a network, else None."""
-    if {"-h", "--help"} & set(args):
-        return None
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--to")
     options, others = parser.parse_known_args(args)
