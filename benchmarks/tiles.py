@@ -57,7 +57,13 @@ def main() -> None:
     with torch.inference_mode():
         for path in photos:
             measured.add(read_image(path), torch.from_numpy(read_mask(masks[path.stem])))
-    options.out.write_text(json.dumps(vars(options) | measured.figures(), indent=1, default=str))
+    facts = {
+        "checkpoint": str(options.checkpoint),
+        "photos": f"{options.folder.parent.name}/{options.folder.name}",
+        "size": options.size,
+        "finer": options.finer,
+    }
+    options.out.write_text(json.dumps(facts | measured.figures(), indent=1) + "\n")
     print(options.out.read_text())
 
 
