@@ -5,9 +5,10 @@
 
 A step is a pass forward and backward in training, of all maps; no optimizer. Arms are taken in turn
 in one process; seconds are the processor's. Peak memory is that of one step, what the network takes
-included, in a process of its own, above what it had before the network was built. UDUN and the
-official networks of `benchmarks.dis_official` run in float32 as they come. SAM-HQ has ViT-B's
-widths and sees boxes, points or masks of the truth.
+included, in a process of its own, above what it had before the network was built. The official
+code (`benchmarks.dis_official`) runs in float32 as it comes; its steps enlarge the maps, and make
+the labels of BiRefNet's edges, which here is the loss's part. SAM-HQ has ViT-B's widths and is
+given a prompt of the truth.
 """
 
 import argparse
