@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
+from typing import TypeAlias
 
 from datamodules.inflections import inflections
 
@@ -18,6 +19,8 @@ SHIPPED = Path(__file__).parent / "vocabularies"
 """Folder of the lists that come with the code: ``SHIPPED / "lvis.txt"`` and others."""
 BACKGROUND = "background"
 """Name of label 0, which is no class of a vocabulary."""
+VocabularyFiles: TypeAlias = list[Path | str] | Path | str
+"""A text file with a list of classes, or several whose lists are joined in this order."""
 _QUALIFIER = re.compile(r"\s*\(([^()]*)\)")
 _NUMBERED = re.compile(r"\d+\s*[:\t]")
 _WORD = re.compile(r"\w+")
@@ -219,21 +222,20 @@ class Vocabulary:
         return {first: sorted(lengths, reverse=True) for first, lengths in found.items()}
 
 
-def read_vocabulary(path: Path | str) -> Vocabulary:
-    """Read a list of classes.
+def read_vocabulary(path: VocabularyFiles) -> Vocabulary:
+    """Read a list of classes, or several that are joined.
+
+    Args:
+        path: Of several, the first that has a class says its synonyms, see `Vocabulary.joined`.
 
     Raises:
-        ValueError: If the file cannot be read, has no class, a class twice or a line that is none.
+        ValueError: If there is no file, or one cannot be read, has no class, a class twice or a
+            line that is none.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no list of class names can be read: {error}") from error
-    try:
-        return parse_vocabulary(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    paths = [path] if isinstance(path, Path | str) else path
+    if not paths:
+        raise ValueError("the list of vocabularies is empty: name a file of class names")
+    return reduce(Vocabulary.joined, map(_read, paths))
 
 
 def parse_vocabulary(text: str) -> Vocabulary:
@@ -282,6 +284,18 @@ def normalised(term: str) -> str:
         't shirt (cotton)'
     """
     return " ".join(re.split(r"[\s_-]+", term.casefold().strip()))
+
+
+def _read(path: Path | str) -> Vocabulary:
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: no list of class names can be read: {error}") from error
+    try:
+        return parse_vocabulary(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _add(places: dict[str, list[int]], term: str, place: int) -> None:

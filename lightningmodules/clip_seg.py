@@ -1,7 +1,6 @@
 """Train a segmenter of named classes on label maps, with or without counterfactual images."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from datamodules.batch import Batch
 from datamodules.generated_then_photos import GeneratedThenPhotos
 from datamodules.sample import MaskKind
 from datamodules.seeds import seed_for
-from datamodules.vocabulary import read_vocabulary
+from datamodules.vocabulary import VocabularyFiles, read_vocabulary
 from lightningmodules.category_sampling import (
     VOID,
     VocabularyPlaces,
@@ -48,8 +47,8 @@ class OpenVocabulary(LightningModule):
         loss: Of the drawn classes' masks.
         optimizer: Built from the parameters of `net` that need gradients; its rate is that of the
             image encoder.
-        vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`. Every class
-            of the data must be in it.
+        vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`; of several
+            lists, all classes. Every class of the data must be in it.
         contrast: Losses of image and counterfactual by the names they are logged under. Then every
             training sample needs its counterfactual, but for the photos of
             `datamodules.generated_then_photos.GeneratedThenPhotos`, which train by masks alone.
@@ -71,7 +70,7 @@ class OpenVocabulary(LightningModule):
         loss: MaskMatching,
         optimizer: OptimizerCallable,
         *,
-        vocabulary: Path | str,
+        vocabulary: VocabularyFiles,
         contrast: Mapping[str, CounterfactualLoss] | None = None,
         num_categories: int = 100,
         lr_factor: float = 10.0,

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 
 import torch
 
 from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
-from datamodules.vocabulary import BACKGROUND, Vocabulary, read_vocabulary
+from datamodules.vocabulary import BACKGROUND, Vocabulary, VocabularyFiles, read_vocabulary
 from generation.prompts.descriptions import Descriptions, distinct
 from generation.prompts.other_mentions import OtherMentions
 
@@ -26,7 +25,8 @@ class NameDrafts:
     empty mask: a painter and a labeler fill them.
 
     Args:
-        vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`.
+        vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`; of several
+            lists, all classes.
         descriptions: Writes the texts.
         number: Of drafts.
         classes: Those of the list that are used. Null: all.
@@ -46,7 +46,7 @@ class NameDrafts:
 
     def __init__(
         self,
-        vocabulary: Path | str,
+        vocabulary: VocabularyFiles,
         descriptions: Descriptions,
         *,
         number: int,
