@@ -47,8 +47,12 @@ COUNTERFACTUAL_ARMS = (
     "empty aligned",
     "empty unaligned",
     "none twice",
+    "none from one half",
 )
-"""``none`` first: the others are compared with it; ``none twice`` sees as many images as they."""
+"""``none`` first: the others are compared with it; ``none twice`` sees as many images as they.
+
+Scores of the last begin at one half, as ZegCLIP's do, and not at `networks.clip_decoder`'s prior.
+"""
 UNTRAINED = ("MaskCLIP", "SCLIP")
 """Ways to take the CLIP as it is; the same for all seeds, so one run each."""
 NAMES_ARMS = ("half", "all", "half, encoder learns")

@@ -86,6 +86,7 @@ def trained(campaign: Campaign, run: Run) -> ClipSeg:
         num_heads=2,
         train_image_encoder=run.group != NAMES or run.arm.endswith("learns"),
         templates=("a {}",),
+        prior=0.5 if run.arm.endswith("one half") else 0.01,
         weights=str(campaign.weights(pretrained)) if run.arm.endswith("pretrained") else None,
     )
     model = OpenVocabulary(

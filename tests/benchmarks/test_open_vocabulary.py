@@ -26,7 +26,7 @@ def test_every_run_has_a_name_of_its_own() -> None:
 
 def test_arms_have_the_losses_they_are_named_after() -> None:
     kinds = {arm: [type(loss) for loss in contrast_of(arm).values()] for arm in COUNTERFACTUAL_ARMS}
-    assert kinds["none"] == kinds["none twice"] == []
+    assert kinds["none"] == kinds["none twice"] == kinds["none from one half"] == []
     assert kinds["empty aligned"] == kinds["empty unaligned"] == [EmptyScene]
     assert kinds["paper unaligned"] == [CosineContrast]
     patch = contrast_of("ours unaligned")["patch"]
