@@ -92,9 +92,9 @@ def _pad_operator(x: Tensor, multiple: int, first: int, mode: str) -> Tensor:
 @_pad_operator.register_fake
 def _(x: Tensor, multiple: int, first: int, mode: str) -> Tensor:
     context = torch.library.get_ctx()
-    shape = list(x.shape)
-    for dimension in (first, first + 1):
-        shape[dimension] = multiple * context.new_dynamic_size(min=2)
+    # a size of 1 would be a case of its own to the tracer; to the operators of ONNX it is none
+    height, width = (multiple * context.new_dynamic_size(min=2) for _ in range(2))
+    shape = [*x.shape[:first], height, width, *x.shape[first + 2 :]]
     return x.new_empty(shape)
 
 

@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m train export",
         usage=_USAGE,
-        description="Write the pairs that no rejected*.txt names in a layout of other programs, "
-        "with a card. Stopped, the same command goes on.",
+        description="Write the pairs of a set that no rejected*.txt names in a layout of other\n"
+        "programs, with a card. Stopped, the same command goes on. Or write a network, see below.",
         epilog=_OF_NETWORK,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
