@@ -1,12 +1,14 @@
 """Real photos with label maps of any reader, for training and for scoring."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from albumentations import BasicTransform
 from torch.utils.data import DataLoader
 
 from datamodules.batch import collate
+from datamodules.content_hash import content_hashes
 from datamodules.decode import start_worker
 from datamodules.draws import SlotLoader
 from datamodules.label_set import LabelFiles, LabelSet, LabelSource
@@ -75,7 +77,10 @@ class LabelledPhotos(SegmentationDataModule):
         return ()
 
     def setup(self, stage: str) -> None:
-        """Find the files; no image is opened.
+        """Find the files; no image is decoded.
+
+        A photo is known again by its bytes, wherever it lies: PASCAL Context's are PASCAL VOC's.
+        For copies of another size or quality there is ``python -m train audit``.
 
         Raises:
             DatasetError: If something is missing, or a scored photo is also trained on.
@@ -83,13 +88,13 @@ class LabelledPhotos(SegmentationDataModule):
         self._sets = {
             split: source.find() for split, source in self.sources.items() if source is not None
         }
-        train = {files.image.resolve() for files in self.training_files()}
+        train = [one.image for one in self.training_files()]
         for split in ("val", "test"):
-            files = self._sets[split].files if split in self._sets else ()
-            both = next((one for one in files if one.image.resolve() in train), None)
-            if both is not None:
+            scored = [one.image for one in self._sets[split].files] if split in self._sets else []
+            for image, same in _same_files(scored, train):
+                also = "" if image == same else f" as {same}"
                 raise DatasetError(
-                    f"{both.image} is trained on and in {split}: give different splits"
+                    f"{image} is trained on{also} and in {split}: give different splits"
                 )
 
     def label_set(self, split: str) -> LabelSet:
@@ -164,3 +169,15 @@ class LabelledPhotos(SegmentationDataModule):
             collate_fn=collate,
             worker_init_fn=start_worker,
         )
+
+
+def _same_files(first: Sequence[Path], second: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield each file of `first` with one of `second` that has the same bytes."""
+    sizes = {path: path.stat().st_size for path in {*first, *second}}
+    common = {sizes[path] for path in first} & {sizes[path] for path in second}
+    # files of different sizes differ, so few photos are read at all
+    hashes = content_hashes([path for path, size in sizes.items() if size in common])
+    known = {hashes[path]: path for path in second if path in hashes}
+    for path in first:
+        if path in hashes and hashes[path] in known:
+            yield path, known[hashes[path]]

@@ -1,5 +1,6 @@
 """Photos with label maps on their way into batches."""
 
+import shutil
 from pathlib import Path
 
 import albumentations
@@ -86,6 +87,19 @@ def test_an_impossible_share_is_an_error(share: float) -> None:
 def test_a_scored_photo_that_is_trained_on_is_an_error(root: Path) -> None:
     with pytest.raises(DatasetError, match=r"photo_0\.jpg is trained on and in val"):
         photos(root, val=PascalVOC(root, "train"))
+
+
+def test_a_photo_is_known_again_in_another_folder(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "VOC2010"
+    write_voc(other, {"photo_20": labels_of(0, 3, size=(9, 14)), "x": labels_of(4, size=(5, 5))})
+    shutil.copy(root / "JPEGImages" / "photo_2.jpg", other / "JPEGImages" / "x.jpg")
+    with pytest.raises(DatasetError, match=r"x\.jpg is trained on as .*photo_2\.jpg and in test"):
+        photos(root, test=PascalVOC(other, "val"))
+
+
+def test_photos_of_one_name_and_different_bytes_are_two(root: Path, tmp_path: Path) -> None:
+    other = write_voc(tmp_path / "own", {"photo_2": labels_of(7, size=(5, 6))})
+    assert len(photos(root, test=PascalVOC(other, "val")).label_set("test").files) == 1
 
 
 def test_a_set_that_was_not_given_is_one_clear_error(root: Path) -> None:
