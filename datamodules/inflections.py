@@ -16,7 +16,9 @@ _IRREGULAR = {
 _ENDINGS = (("y", "ies"), ("f", "ves"), ("fe", "ves"), ("man", "men"))
 _SINGULAR_IN_S = frozenset({"atlas", "canvas", "chess", "gas", "lens", "pancreas", "series"})
 """Words that end in s and stand for one thing."""
-_PLURAL_ENDINGS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("men", "man"), ("es", ""))
+_PLURAL_ENDINGS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("men", "man"))
+_BEFORE_ES = ("s", "x", "z", "ch", "sh", "o")
+"""Endings whose plural has es; after any other it makes other words: pan, panes, and car, cares."""
 
 
 def inflections(word: str) -> set[str]:
@@ -36,7 +38,10 @@ def inflections(word: str) -> set[str]:
     for ending, singular in _PLURAL_ENDINGS:
         if word.endswith(ending) and len(word) > len(ending) + 1:
             stems.add(word.removesuffix(ending) + singular)
-    forms = {form for stem in stems for form in (stem, f"{stem}s", f"{stem}es")}
+    if word.endswith("es") and len(word) > 4 and word[:-2].endswith(_BEFORE_ES):
+        stems.add(word[:-2])
+    forms = {form for stem in stems for form in (stem, f"{stem}s")}
+    forms |= {f"{stem}es" for stem in stems if stem.endswith(_BEFORE_ES)}
     for stem in stems:
         forms |= {_IRREGULAR.get(stem, stem)}
         for ending, plural in _ENDINGS:

@@ -119,6 +119,26 @@ def test_singular_and_plural_find_each_other(one: str, many: str) -> None:
     assert one in inflections(many)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("pan", "panes"), ("car", "cares"), ("cap", "capes"), ("can", "canes"), ("bar", "bares")],
+)
+def test_a_plural_in_es_is_not_that_of_another_word(one: str, other: str) -> None:
+    assert other not in inflections(one)
+    assert one not in inflections(other)
+
+
+def test_window_panes_and_a_girl_who_cares_are_no_objects() -> None:
+    words = Vocabulary.of_names(["pan (for cooking)", "car (automobile)"])
+    assert words.mentions("window panes before a girl who cares") == []
+
+
+@pytest.mark.parametrize("one", ["bus", "box", "quiz", "watch", "brush", "tomato", "glass"])
+def test_a_plural_in_es_follows_a_hiss_or_an_o(one: str) -> None:
+    assert f"{one}es" in inflections(one)
+    assert one in inflections(f"{one}es")
+
+
 @pytest.mark.slow
 @given(st.sampled_from(LVIS.names), st.sampled_from(["a {}", "{}", "Some {}s!", "the (red) {}."]))
 def test_every_class_of_lvis_is_found_in_a_text_that_names_it(name: str, sentence: str) -> None:
