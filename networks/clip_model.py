@@ -4,6 +4,7 @@ from pathlib import Path
 
 import open_clip
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from open_clip.tokenizer import SimpleTokenizer
 
 from networks.weights import WeightsError
 
@@ -23,7 +24,8 @@ def clip_model(model: str, weights: str | None = None, *, image_size: int | None
 
     Raises:
         WeightsError: If model or weights are unknown, cannot be had or do not fit.
-        ValueError: If the text encoder is another than CLIP's own.
+        ValueError: If the text encoder is another than CLIP's own, or reads the tokens of another
+            tokenizer (``worldwide``, CLIPA).
 
     Example:
         >>> clip_model("ViT-B-16-quickgelu").visual.proj.shape
@@ -49,6 +51,13 @@ def clip_model(model: str, weights: str | None = None, *, image_size: int | None
         ) from error
     if not isinstance(clip, CLIP):
         raise ValueError(f"{model} has another text encoder than CLIP's own: choose a ViT of CLIP")
+    known, expected = len(clip.token_embedding.weight), SimpleTokenizer().vocab_size
+    if known != expected:
+        raise ValueError(
+            f"the text encoder of {model} knows {known:,} tokens, CLIP's tokenizer writes "
+            f"{expected:,}: names would become other words; choose a CLIP with OpenAI's tokenizer, "
+            "such as ViT-B-16-quickgelu"
+        )
     return clip
 
 

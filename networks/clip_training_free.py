@@ -58,7 +58,8 @@ class TrainingFreeClip(nn.Module):
         std: Each channel is then divided by it.
 
     Raises:
-        ValueError: If the image encoder is another than open_clip's plain ViT.
+        ValueError: If the image encoder is another than open_clip's plain ViT, or pools otherwise
+            than by a class token.
     """
 
     mean: Tensor
@@ -78,6 +79,11 @@ class TrainingFreeClip(nn.Module):
             raise ValueError(
                 f"the image encoder is {type(visual).__name__}, possibly with a pooling of its "
                 "own: choose a CLIP with a plain ViT, like ViT-B-16-quickgelu"
+            )
+        if visual.pool_type != "tok":
+            raise ValueError(
+                f"the image encoder pools by {visual.pool_type}, without a class token: choose a "
+                "CLIP whose ViT has one, like ViT-B-16-quickgelu"
             )
         self.clip = clip.requires_grad_(False).eval()
         self.attention = attention

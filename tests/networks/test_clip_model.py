@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from safetensors.torch import save_file
 
 from networks.clip_files import write_clip
@@ -42,6 +43,16 @@ def test_what_was_written_loads_for_images_of_another_size(tmp_path: Path) -> No
 def test_a_folder_without_weights_is_refused(folder: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be built"):
         clip_model(str(folder))
+
+
+def test_a_text_encoder_of_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    text = TEXT | {"vocab_size": 64}
+    config = {"model_cfg": {"embed_dim": 32, "vision_cfg": VISION, "text_cfg": text}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    clip = CLIP(32, CLIPVisionCfg(**VISION), CLIPTextCfg(**text))
+    save_file(clip.state_dict(), tmp_path / "open_clip_model.safetensors")
+    with pytest.raises(ValueError, match=r"knows 64 tokens, CLIP's tokenizer writes 49,408"):
+        clip_model(str(tmp_path))
 
 
 def test_a_folder_and_other_weights_are_refused(folder: Path) -> None:

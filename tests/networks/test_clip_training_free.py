@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from open_clip.model import CLIP
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -113,3 +113,12 @@ def test_an_encoder_that_is_no_plain_vit_is_an_error(clip: CLIP) -> None:
     other.visual = nn.Identity()
     with pytest.raises(ValueError, match="the image encoder is Identity"):
         TrainingFreeClip(other, ValueAttention())
+
+
+def test_an_image_encoder_that_pools_by_the_mean_is_refused() -> None:
+    vision = CLIPVisionCfg(
+        layers=1, width=32, head_width=32, patch_size=8, image_size=16, pool_type="avg"
+    )
+    averaged = CLIP(32, vision, CLIPTextCfg(width=32, heads=1, layers=1))
+    with pytest.raises(ValueError, match="pools by avg, without a class token"):
+        TrainingFreeClip(averaged, CorrelativeAttention())
