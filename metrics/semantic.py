@@ -126,11 +126,12 @@ class SemanticMetrics(Metric):
 def mean_of_frequent(values: Tensor, num_images: Tensor, *, least: int = 10) -> Tensor:
     """Return the mean over classes that enough test images have, ``()`` float64; NaN without any.
 
-    A class of three photos says more about them than about a model.
+    A class of three photos says more about them than about a model. Background, which nearly every
+    photo has, is no class: beside few frequent ones it would be much of their mean.
 
     Args:
-        values: ``(C,)`` float64 of `SemanticMetrics.per_class`.
+        values: ``(C,)`` float64 of `SemanticMetrics.per_class`, background first.
         num_images: ``(C,)`` int64 of the same.
         least: Images that a class needs.
     """
-    return values[num_images >= least].nanmean()
+    return values[1:][num_images[1:] >= least].nanmean()

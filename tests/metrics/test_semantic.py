@@ -149,10 +149,15 @@ def test_images_of_a_class_are_counted_in_the_truth() -> None:
 
 
 def test_a_mean_over_frequent_classes_leaves_rare_ones_out() -> None:
-    values = torch.tensor([0.5, 0.1, torch.nan, 0.7], dtype=torch.float64)
-    num_images = torch.tensor([10, 9, 0, 30])
+    values = torch.tensor([0.9, 0.5, 0.1, torch.nan, 0.7], dtype=torch.float64)
+    num_images = torch.tensor([40, 10, 9, 0, 30])
     assert float(mean_of_frequent(values, num_images)) == pytest.approx(0.6)
-    assert mean_of_frequent(values, torch.zeros(4)).isnan()
+    assert mean_of_frequent(values, torch.zeros(5)).isnan()
+
+
+def test_background_is_no_frequent_class() -> None:
+    values = torch.tensor([0.9, 0.1], dtype=torch.float64)
+    assert mean_of_frequent(values, torch.tensor([40, 9])).isnan()
 
 
 def test_boundaries_can_be_left_out() -> None:
