@@ -24,6 +24,9 @@ class NameDrafts:
     is painted. A draft has a prompt and the names that its labels will have, an empty image and an
     empty mask: a painter and a labeler fill them.
 
+    What a draft shows is found by its names alone from then on. So a description that calls a class
+    by a synonym is dropped, and one that mentions other classes of the list is, too.
+
     Args:
         vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`; of several
             lists, all classes.
@@ -166,6 +169,8 @@ class NameDrafts:
         others = OtherMentions(self._whole, [self._whole_places[k] for k in group])
         scenes = []
         for text in texts:
+            if others.has_synonym(text):
+                continue
             places = others(text)
             extra = [self._whole_places.index(k) for k in places if k in self._whole_places]
             if len(places) == len(extra) <= self.most_others:

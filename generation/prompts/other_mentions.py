@@ -1,4 +1,4 @@
-"""Which classes a description mentions beside those that it was asked for."""
+"""What a description mentions that nobody would look for by the names of its classes."""
 
 from collections.abc import Sequence
 
@@ -24,6 +24,7 @@ class OtherMentions:
     def __init__(self, vocabulary: Vocabulary, own: Sequence[int]) -> None:
         self.vocabulary = vocabulary
         self._own = Vocabulary(tuple(vocabulary.classes[place] for place in own))
+        self._names = Vocabulary.of_names(self._own.names)
 
     def __call__(self, text: str) -> tuple[int, ...]:
         """Return the places of the others, sorted; a word of an own class is of that alone."""
@@ -34,6 +35,18 @@ class OtherMentions:
             if not any(start <= mention.start and mention.stop <= stop for start, stop in own)
         }
         return tuple(sorted(found))
+
+    def has_synonym(self, text: str) -> bool:
+        """Return whether a text calls an own class by a synonym.
+
+        Painters, labelers and filters know a draft's classes by their names, so an "aeroplane"
+        would stay in the counterfactual of an airplane.
+        """
+        by_any, by_name = (
+            [(mention.start, mention.stop) for mention in words.mentions(text)]
+            for words in (self._own, self._names)
+        )
+        return by_any != by_name
 
     def _own_spans(self, text: str) -> list[tuple[int, int]]:
         spans = []

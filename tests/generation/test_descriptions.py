@@ -6,7 +6,7 @@ import pytest
 from datamodules.draft_source import DraftSource, OfClasses
 from datamodules.json_value import Json
 from datamodules.sample import MaskKind
-from datamodules.vocabulary import SHIPPED, Vocabulary, read_vocabulary
+from datamodules.vocabulary import SHIPPED, Vocabulary, parse_vocabulary, read_vocabulary
 from generation.draft_sources.names import NameDrafts
 from generation.prompts.descriptions import (
     SURROUNDINGS,
@@ -245,6 +245,35 @@ def test_what_a_description_mentions_besides_is_a_class_of_its_draft_or_drops_it
     keys = made.keys()
     drafts = [made.draft(key, seed=1) for key in keys]
     assert {draft.class_names[1:] for draft in drafts} == {*expected, ("dog",), ("hat",)}
+
+
+AIRCRAFT = parse_vocabulary("airplane, aeroplane, jet plane\nbow (weapon), longbow\nbow (ribbon)")
+
+
+@pytest.mark.parametrize(
+    ("own", "text", "expected"),
+    [
+        (0, "A silver airplane, an old aeroplane", True),
+        (0, "A silver airplane, an old one", False),
+        (0, "jet planes beside Airplanes", True),
+        (1, "a bow, weapon, and a bow", False),
+        (1, "a bow, weapon, like a longbow", True),
+        (2, "a bow, ribbon, like a longbow", False),
+    ],
+)
+def test_a_text_that_calls_its_class_by_a_synonym_is_told(
+    own: int, text: str, expected: bool
+) -> None:
+    assert OtherMentions(AIRCRAFT, [own]).has_synonym(text) is expected
+
+
+def test_no_draft_speaks_of_its_class_by_a_synonym(tmp_path: Path) -> None:
+    path = names(tmp_path, "cat, kitty", "dog")
+    texts = ("a cat and some kitties in a park", "a cat asleep on a warm roof")
+    made = NameDrafts(path, OfCats(*texts), number=2, two_share=0, per_group=1)
+    made.prepare()
+    prompts = {made.draft(key, seed=1).prompt for key in list(made.keys())}
+    assert prompts == {"a cat asleep on a warm roof", "a lone dog"}
 
 
 def test_classes_that_are_left_out_are_not_mentioned_either(tmp_path: Path) -> None:
