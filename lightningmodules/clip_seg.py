@@ -7,7 +7,6 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
@@ -27,9 +26,14 @@ from lightningmodules.losses.counterfactual import (
     CounterfactualPairs,
     coverage_of,
 )
-from lightningmodules.losses.open_vocabulary import ClassMasks, MaskMatching
+from lightningmodules.losses.open_vocabulary import (
+    ClassMasks,
+    MaskMatching,
+    classes_there,
+)
 from lightningmodules.optimizer_factory import OptimizerFactory
 from lightningmodules.schedules import Schedule
+from lightningmodules.validation_scoring import best_class, brought_to
 from metrics.background_threshold import ThresholdSweep
 from networks.clip_prompts import ImageFeatures
 from networks.clip_seg import ClipSeg
@@ -57,6 +61,8 @@ class OpenVocabulary(LightningModule):
         schedule: Factor on the rates, a function of (step, max_steps). None: constant.
         max_steps: Length of the run in optimizer steps; the command line links it to
             ``trainer.max_steps``.
+        val_side: Short side in pixels that larger validation photos are brought to for the
+            network. They are scored at the size that they came in, by all names of `vocabulary`.
         seed: Of the draws and of the noise inside `net`; the command line links it to
             ``seed_everything``.
 
@@ -76,12 +82,14 @@ class OpenVocabulary(LightningModule):
         lr_factor: float = 10.0,
         schedule: Schedule | None = None,
         max_steps: int = -1,
+        val_side: int = 512,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if num_categories < 1 or lr_factor <= 0:
+        if num_categories < 1 or lr_factor <= 0 or val_side < 1:
             raise ValueError(
-                f"num_categories {num_categories} must be 1 or more, lr_factor {lr_factor} above 0"
+                f"num_categories {num_categories} and val_side {val_side} must be 1 or more, "
+                f"lr_factor {lr_factor} above 0"
             )
         self.save_hyperparameters()
         self.net = net
@@ -95,6 +103,7 @@ class OpenVocabulary(LightningModule):
         self.lr_factor = lr_factor
         self.schedule = schedule
         self.max_steps = max_steps
+        self.val_side = val_side
         self.seed = seed
         self.val_scores = ThresholdSweep(len(self.names) + 1, void=_UNKNOWN)
 
@@ -125,20 +134,29 @@ class OpenVocabulary(LightningModule):
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the loss and count the pixels; an image meets the same classes in every validation.
+        """Log the loss of drawn classes, and count the pixels by the best of all names.
+
+        An image meets the same drawn classes in every validation. They would be no test: those in
+        the image are always among them.
 
         Raises:
             ValueError: See `require_names`.
         """
         require_names(batch)
-        chosen, masks = self._masks(batch, None)
-        logits = self.net.decoder(self.net.encode(batch.image), self.net.embed(self.names)[chosen])
+        small = brought_to(batch, self.val_side)
+        chosen, masks = self._masks(small, None)
+        features, text = self.net.encode(small.image), self.net.embed(self.names)
+        logits = self.net.decoder(features, text[chosen])
         total = torch.stack(list(self.loss(logits, masks).values())).sum()
         self.log("val/loss", total, batch_size=len(batch), on_epoch=True, sync_dist=True)
-        self._score(logits, chosen, batch)
+        truths = self._truths(batch)
+        # one after the other: a whole batch of all names would fill the memory
+        for k, truth in enumerate(truths):
+            own = ImageFeatures(*(x[k : k + 1] for x in features))
+            self._score(self.net.decoder(own, text)[0], truth)
 
     def on_validation_epoch_end(self) -> None:
-        """Log mIoU over all images and ranks, background included.
+        """Log mIoU over all images, all names and all ranks, background included.
 
         It is that of the best threshold of background, which is logged beside it: what a decision
         at a fixed one would find says more about the scale of the logits than about the network.
@@ -170,6 +188,7 @@ class OpenVocabulary(LightningModule):
             coverage=coverage_of(masks.labels, chosen.shape[1], tuple(logits.shape[-2:])),
             text=text,
             classes=chosen,
+            is_there=classes_there(masks.labels, masks.weight, chosen.shape[1]),
         )
         terms: dict[str, Tensor] = self.loss(logits, masks)
         return terms | {name: loss(pairs) for name, loss in self.contrast.items()}
@@ -219,18 +238,19 @@ class OpenVocabulary(LightningModule):
         labels = relabel(mask, places, chosen, number)
         return chosen, ClassMasks(labels=labels, weight=batch.weight, is_void=mask == VOID)
 
-    def _score(self, logits: Tensor, chosen: Tensor, batch: Batch) -> None:
-        """Count the pixels of each image; those of no weight are void."""
+    def _truths(self, batch: Batch) -> Tensor:
+        """Return ``(B, H, W)`` long: 0, a class of the vocabulary from 1 on, or `_UNKNOWN`."""
         number = len(self.names)
         truth = self._places_of(batch.class_names).to(batch.mask.device)
         truth = truth.gather(1, batch.mask.flatten(1)).view_as(batch.mask)
         truth = torch.where(truth == number, 0, truth + 1)
         truth[(batch.mask == VOID) | (batch.weight[:, 0] == 0)] = _UNKNOWN
-        # one after the other: at full size a hundred maps of a whole batch would fill the memory
-        for own, classes, true in zip(logits, chosen, truth, strict=True):
-            whole = F.interpolate(own[None].float(), true.shape, mode="bilinear")[0]
-            best, place = whole.sigmoid().max(0)
-            self.val_scores.update(best, classes[place] + 1, true)
+        return truth
+
+    def _score(self, logits: Tensor, truth: Tensor) -> None:
+        """Count the pixels of an image from ``(V, h, w)`` logits; those of no weight are void."""
+        best, label = best_class(logits, (truth.shape[0], truth.shape[1]))
+        self.val_scores.update(best, label + 1, truth)
 
 
 _UNKNOWN = -1  # 255 may be a class of a large vocabulary

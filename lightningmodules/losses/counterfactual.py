@@ -29,6 +29,8 @@ class CounterfactualPairs(NamedTuple):
     """``(B, K, D)`` unit vectors of the classes."""
     classes: Tensor
     """``(B, K)`` long, which class of the vocabulary each is."""
+    is_there: Tensor
+    """``(B, K)`` bool, the masks of the image that count: `classes_there`."""
 
 
 class CounterfactualLoss(nn.Module):
@@ -125,7 +127,7 @@ class NameContrast(CounterfactualLoss):
 class EmptyScene(CounterfactualLoss):
     """The counterfactual as one more image with nothing in it: its focal loss, at the patches.
 
-    Divided by the number of masks of the batch, as `MaskMatching` is.
+    Divided by the number of masks of the batch, as `MaskMatching` is: those of weight 0 are none.
 
     Args:
         weight: Factor.
@@ -142,8 +144,7 @@ class EmptyScene(CounterfactualLoss):
             logits, torch.zeros_like(logits, dtype=torch.bool), torch.ones_like(logits[:, :1])
         )
         of_images = torch.where(pairs.has_counterfactual, of_maps.sum(1), 0.0)
-        is_there = pairs.coverage.sum((2, 3)) > 0
-        number = number_of_masks(is_there, of_all_processes=self.training)
+        number = number_of_masks(pairs.is_there, of_all_processes=self.training)
         return self.weight * of_images.sum() / number
 
 

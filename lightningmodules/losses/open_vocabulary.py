@@ -64,6 +64,20 @@ def dice(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return 1 - (2 * both + 1) / (areas + 1)
 
 
+def classes_there(labels: Tensor, weight: Tensor, num_classes: int) -> Tensor:
+    """Return whether any pixel that counts is of each class, ``(B, K)`` bool.
+
+    Args:
+        labels: ``(B, H, W)`` long in [-1, K).
+        weight: ``(B, 1, H, W)`` float; pixels of weight 0 do not count.
+        num_classes: K.
+    """
+    # class -1 comes first and is cut off
+    counted = torch.where(weight[:, 0] > 0, labels, -1) + 1
+    there = torch.zeros(len(labels), num_classes + 1, dtype=torch.bool, device=labels.device)
+    return there.scatter(1, counted.flatten(1), True)[:, 1:]
+
+
 def number_of_masks(is_there: Tensor, *, of_all_processes: bool) -> Tensor:
     """Return M, a scalar float, at least 1.
 
@@ -117,7 +131,7 @@ class MaskMatching(nn.Module):
         weight = masks.weight if self.void_is_negative else masks.weight * ~masks.is_void[:, None]
         classes = torch.arange(logits.shape[1], device=logits.device)[:, None, None]
         target = masks.labels[:, None] == classes
-        is_there = (target & (weight > 0)).flatten(2).any(2)
+        is_there = classes_there(masks.labels, weight, logits.shape[1])
         number = number_of_masks(is_there, of_all_processes=self.training)
         of_masks = torch.where(is_there, dice(logits, target, weight), 0.0)
         return {

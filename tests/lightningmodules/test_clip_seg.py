@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,10 +11,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from datamodules.batch import Batch, collate
 from datamodules.sample import MaskKind, Provenance, Sample, View
 from lightningmodules.clip_seg import OpenVocabulary, require_names
-from lightningmodules.losses.counterfactual import CosineContrast, EmptyScene, PatchContrast
+from lightningmodules.losses.counterfactual import (
+    CosineContrast,
+    CounterfactualPairs,
+    EmptyScene,
+    PatchContrast,
+)
 from lightningmodules.losses.open_vocabulary import ClassMasks, MaskMatching
 from lightningmodules.schedules import Polynomial
+from metrics.background_threshold import ThresholdSweep
 from networks.clip_model import small_clip
+from networks.clip_prompts import ImageFeatures
 from networks.clip_seg import ClipSeg
 
 pytestmark = [
@@ -202,27 +210,76 @@ def test_validation_meets_the_same_classes_each_time(vocabulary: Path) -> None:
 
 def test_validation_logs_the_miou_of_the_best_threshold(vocabulary: Path) -> None:
     model, batch = model_of(vocabulary, tiny_net(num_prompts=0)).eval(), batch_of()
-    places = torch.tensor([list(COLOURS).index(names[1]) for names in batch.class_names])
-    # names 0 and 1 drawn with others; the right one is found, weakly, where the square is
-    chosen = torch.tensor([[7, 1, 0]]).expand(4, 3)
-    logits = torch.full((4, 3, 32, 32), -3.0)
-    is_square = batch.mask == 1
-    for k, place in enumerate(places.tolist()):
-        logits[k, 2 - place][is_square[k]] = -1.0
-    model._score(logits, chosen, batch)
+    truths = model._truths(batch)
+    # the right one of 22 names is found, weakly, where the square is
+    logits = torch.full((4, 22, 32, 32), -3.0)
+    for own, truth in zip(logits, truths, strict=True):
+        own[int(truth.max()) - 1][truth > 0] = -1.0
+        model._score(own, truth)
     scores = model.val_scores.compute()
     assert float(scores["mean_iou"]) == 1
     assert torch.tensor([-3.0, -1.0]).sigmoid()[0] <= scores["threshold"] < 0.27
     model.val_scores.reset()
-    logits[:, 2] = 5.0  # everything is red
-    model._score(logits, chosen, batch)
+    logits[:, 0] = 5.0  # everything is red
+    for own, truth in zip(logits, truths, strict=True):
+        model._score(own, truth)
     assert float(model.val_scores.compute()["mean_iou"]) < 0.5
+
+
+class Knows(nn.Module):
+    """A decoder that finds one name everywhere."""
+
+    def __init__(self, text: Tensor) -> None:
+        super().__init__()
+        self.text = text
+        self.grids: list[tuple[int, ...]] = []
+
+    def forward(self, features: ImageFeatures, text: Tensor) -> Tensor:
+        self.grids.append(tuple(features.patches.shape[2:]))
+        cosines = text.expand(len(features.image), -1, -1) @ self.text
+        return cosines[..., None, None]
+
+
+class Recorded(ThresholdSweep):
+    def update(self, best: Tensor, label: Tensor, truth: Tensor) -> None:
+        self.found = label.unique().tolist()
+        super().update(best, label, truth)
+
+
+def test_validation_may_find_names_that_were_not_drawn(vocabulary: Path, tmp_path: Path) -> None:
+    model = model_of(vocabulary, num_categories=1)  # the one in the image
+    model.net.decoder = Knows(model.net.embed(model.names)[20])  # type: ignore[assignment]
+    model.val_scores = Recorded(23, void=-1)
+    loader = DataLoader(Squares(1), collate_fn=floats)
+    quiet_trainer(tmp_path).validate(model, loader, verbose=False)
+    assert model.val_scores.found == [21]
+
+
+def test_a_large_validation_photo_reaches_the_network_small(
+    vocabulary: Path, tmp_path: Path
+) -> None:
+    model = model_of(vocabulary, val_side=32)
+    decoder = Knows(model.net.embed(model.names)[20])
+    model.net.decoder = decoder  # type: ignore[assignment]
+    loader = DataLoader(Squares(1, size=96), collate_fn=floats)
+    quiet_trainer(tmp_path).validate(model, loader, verbose=False)
+    assert decoder.grids == [(4, 4), (4, 4)]  # patches of 8 pixels: for the loss, and for the score
+
+
+def test_a_class_of_weight_zero_is_no_mask_of_the_empty_scene(vocabulary: Path) -> None:
+    seen: list[CounterfactualPairs] = []
+    model = model_of(vocabulary, contrast={"empty": EmptyScene()})
+    model.contrast["empty"].register_forward_hook(lambda _, pairs, __: seen.append(pairs[0]))
+    batch = batch_of(2)
+    batch.weight[0] = 0
+    model.losses(batch, 0)
+    assert seen[0].is_there.sum(1).tolist() == [0, 1]
 
 
 def test_pixels_without_weight_and_void_ones_do_not_count(vocabulary: Path) -> None:
     model, batch = model_of(vocabulary), batch_of(1)
     batch.weight[0, 0, 3:] = 0
-    model._score(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, dtype=torch.long), batch)
+    model._score(torch.zeros(22, 4, 4), model._truths(batch)[0])
     assert int(model.val_scores.counts[0].sum()) == 3 * 32 - 1
 
 
@@ -256,7 +313,7 @@ def test_a_missing_counterfactual_is_named(vocabulary: Path, tmp_path: Path) -> 
 
 
 def test_numbers_out_of_range_are_refused(vocabulary: Path) -> None:
-    with pytest.raises(ValueError, match="num_categories 0 must be 1 or more"):
+    with pytest.raises(ValueError, match="num_categories 0 and val_side 512 must be 1 or more"):
         model_of(vocabulary, num_categories=0)
 
 

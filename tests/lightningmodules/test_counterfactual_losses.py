@@ -14,6 +14,7 @@ from lightningmodules.losses.counterfactual import (
     PatchContrast,
     coverage_of,
 )
+from lightningmodules.losses.open_vocabulary import ClassMasks, MaskMatching, classes_there
 from networks.clip_prompts import ImageFeatures
 
 DIM = 6
@@ -42,6 +43,7 @@ def pairs(number: int = 3, has: list[bool] | None = None) -> CounterfactualPairs
         coverage=coverage,
         text=unit(number, 2, DIM, seed=20),
         classes=torch.stack((torch.arange(number), torch.arange(number) + 50), 1),
+        is_there=coverage.sum((2, 3)) > 0,
     )
 
 
@@ -116,6 +118,21 @@ def test_empty_scene_is_the_focal_loss_of_nothing() -> None:
     some = pairs()._replace(logits=torch.zeros(3, 2, 2, 2))
     # two maps an image, and as many images as masks
     assert EmptyScene(1)(some).item() == pytest.approx(2 * 0.75 * 0.25 * math.log(2))
+
+
+def test_empty_scene_is_divided_by_the_masks_that_mask_matching_counts() -> None:
+    labels = torch.tensor([[[0, 1]], [[0, 1]], [[1, 1]]])
+    weight = torch.ones(3, 1, 1, 2)
+    weight[:2, ..., 1] = 0  # class 1 is not known in the first two images: three masks are left
+    some = pairs()._replace(is_there=classes_there(labels, weight, 2))
+    ones = torch.ones(3, 2)
+    assert some.is_there.tolist() == [[True, False], [True, False], [False, True]]
+    expected = (EmptyScene()(some._replace(is_there=ones > 0)) * 6 / 3).item()
+    assert EmptyScene()(some).item() == pytest.approx(expected)
+    masks = ClassMasks(labels=labels, weight=weight, is_void=labels < 0)
+    terms = MaskMatching(1, 1)(torch.full((3, 2, 1, 2), -50.0), masks)
+    # what is missed costs 1 - 1 / (pixels + 1) each, divided by the same three
+    assert terms["dice"].item() == pytest.approx((0.5 + 0.5 + 2 / 3) / 3)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
