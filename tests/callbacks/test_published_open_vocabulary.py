@@ -25,3 +25,10 @@ def test_a_method_without_a_number_has_no_row() -> None:
 def test_a_part_of_a_set_and_an_own_set_have_no_rows() -> None:
     assert published_results("PASCAL VOC 2012 (21)", 100) == []
     assert published_results("clothing", 126) == []
+
+
+def test_backbones_are_called_as_their_sources_call_them() -> None:
+    rows = {row.name: row for row in published_results("PASCAL VOC 2012 (21)", 1449)}
+    assert rows["CorrCLIP-L"].backbone == "ViT-L"
+    assert rows["CorrCLIPv2-L, bank of COCO's images"].backbone == "MetaCLIP ViT-L/14"
+    assert rows["GroupViT, GCC + YFCC"].backbone == "ViT-S"
