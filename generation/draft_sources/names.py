@@ -5,15 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from typing import TypeAlias
 
 import torch
 
 from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
 from datamodules.vocabulary import BACKGROUND, Vocabulary, VocabularyFiles, read_vocabulary
-from generation.prompts.descriptions import Descriptions, distinct
+from generation.prompts.descriptions import Descriptions
+from generation.prompts.distinct import DistinctTexts
 from generation.prompts.other_mentions import OtherMentions
 
+_Found: TypeAlias = dict[tuple[int, ...], DistinctTexts]
+"""Descriptions by the places of their classes."""
 _ROUNDS = 6  # in which enough descriptions must be found that are no near-duplicates
 
 
@@ -31,7 +35,8 @@ class NameDrafts:
         vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`; of several
             lists, all classes.
         descriptions: Writes the texts.
-        number: Of drafts.
+        number: Of drafts. Null: `per_class` for each class.
+        per_class: Drafts for each class where no number is given.
         classes: Those of the list that are used. Null: all.
         per_group: Descriptions that are asked for at once; 10 in MagicSeg.
         most_others: Classes of the list that a description may mention beside those drawn. They
@@ -52,7 +57,8 @@ class NameDrafts:
         vocabulary: VocabularyFiles,
         descriptions: Descriptions,
         *,
-        number: int,
+        number: int | None = None,
+        per_class: int = 80,
         classes: Sequence[str] | None = None,
         per_group: int = 10,
         most_others: int = 0,
@@ -61,10 +67,12 @@ class NameDrafts:
         size: int = 512,
         seed: int = 0,
     ) -> None:
-        if min(number, per_group, size) < 1 or not 0 <= two_share <= 1 or not 0 < most_shared <= 1:
+        counts = (per_class, per_group, size, 1 if number is None else number)
+        if min(counts) < 1 or not 0 <= two_share <= 1 or not 0 < most_shared <= 1:
             raise ValueError(
-                f"number {number}, per_group {per_group} and size {size} must be 1 or more, "
-                f"two_share {two_share} in [0, 1] and most_shared {most_shared} in (0, 1]"
+                f"number {number}, per_class {per_class}, per_group {per_group} and size {size} "
+                f"must be 1 or more, two_share {two_share} in [0, 1] and most_shared "
+                f"{most_shared} in (0, 1]"
             )
         if most_others < 0:
             raise ValueError(f"most_others {most_others} must be 0 or more")
@@ -74,7 +82,7 @@ class NameDrafts:
         if two_share > 0 and len(self.vocabulary) < 2:
             raise ValueError(f"two_share {two_share} of one class: give more classes, or 0")
         self.descriptions = descriptions
-        self.number = number
+        self.number = per_class * len(self.vocabulary) if number is None else number
         self.per_group = per_group
         self.most_others = most_others
         self.two_share = two_share
@@ -97,7 +105,7 @@ class NameDrafts:
         """
         if self._scenes:
             return
-        found: dict[tuple[int, ...], list[str]] = {}
+        found: _Found = {}
         have = asked = 0
         for number in range(_ROUNDS):
             wanted = self.number - have
@@ -107,7 +115,7 @@ class NameDrafts:
             wanted = min(-(-wanted * asked // have) if have else wanted, 4 * wanted)
             asked += self._add_round(found, number, wanted)
             have = sum(map(len, found.values()))
-        scenes = [_Scene(group, text) for group, texts in found.items() for text in texts]
+        scenes = [_Scene(group, text) for group, kept in found.items() for text in kept.texts]
         if len(scenes) < self.number:
             raise ValueError(
                 f"only {len(scenes)} of {self.number} descriptions of {len(self.vocabulary)} "
@@ -147,7 +155,7 @@ class NameDrafts:
             ),
         )
 
-    def _add_round(self, found: dict[tuple[int, ...], list[str]], number: int, wanted: int) -> int:
+    def _add_round(self, found: _Found, number: int, wanted: int) -> int:
         """Add descriptions to those that were found, and return how many were asked for."""
         count = -(-wanted // self.per_group)
         groups = self._groups(number, count)
@@ -158,10 +166,7 @@ class NameDrafts:
         )
         for group, lines in zip(groups, texts, strict=True):
             for scene in self._usable(group, lines):
-                known = [*found.get(scene.classes, ()), scene.text]
-                found[scene.classes] = [
-                    known[k] for k in distinct(known, most_shared=self.most_shared)
-                ]
+                found.setdefault(scene.classes, DistinctTexts(self.most_shared)).add(scene.text)
         return count * self.per_group
 
     def _usable(self, group: tuple[int, ...], texts: Sequence[str]) -> list["_Scene"]:

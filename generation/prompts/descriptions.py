@@ -161,26 +161,5 @@ def without_classes(text: str, class_names: Sequence[str], replacement: str = NO
     return text
 
 
-def distinct(texts: Sequence[str], *, most_shared: float = 0.8) -> list[int]:
-    """Return the places of texts that are no near-duplicate of an earlier one.
-
-    Args:
-        texts: In the order in which they are kept.
-        most_shared: Share of words of both together (Jaccard) above which two say the same.
-
-    Example:
-        >>> distinct(["a red cat in a park", "a cat in a red park", "a dog on a lawn"])
-        [0, 2]
-    """
-    kept: list[int] = []
-    words: list[frozenset[str]] = []
-    for place, text in enumerate(texts):
-        own = frozenset(re.findall(r"\w+", text.casefold()))
-        if all(len(own & other) <= most_shared * len(own | other) for other in words):
-            kept.append(place)
-            words.append(own)
-    return kept
-
-
 def _drawn(choices: Sequence[str], seed: int, name: str) -> str:
     return choices[seed_for(seed, name) % len(choices)]

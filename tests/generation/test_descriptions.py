@@ -2,6 +2,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datamodules.draft_source import DraftSource, OfClasses
 from datamodules.json_value import Json
@@ -11,10 +13,10 @@ from generation.draft_sources.names import NameDrafts
 from generation.prompts.descriptions import (
     SURROUNDINGS,
     TemplateDescriptions,
-    distinct,
     without_classes,
 )
 from generation.prompts.descriptions_model import LanguageModelDescriptions
+from generation.prompts.distinct import distinct
 from generation.prompts.other_mentions import OtherMentions
 from generation.prompts.prompts import PromptError
 
@@ -88,6 +90,40 @@ def test_near_duplicates_are_dropped_and_the_first_stays() -> None:
     assert distinct(texts) == [0, 2, 3]
     assert distinct(texts, most_shared=1.0) == [0, 1, 2, 3]
     assert distinct([]) == []
+
+
+def by_pairs(texts: Sequence[str], most_shared: float) -> list[int]:
+    """Near-duplicates by comparing sets of words, pair by pair."""
+    kept: list[int] = []
+    words = [frozenset(text.casefold().split()) for text in texts]
+    for place, own in enumerate(words):
+        if all(len(own & words[k]) <= most_shared * len(own | words[k]) for k in kept):
+            kept.append(place)
+    return kept
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6).map(" ".join), max_size=12),
+    st.sampled_from([0.2, 0.5, 0.8, 1.0]),
+)
+def test_near_duplicates_are_those_that_pairs_of_texts_show(
+    texts: list[str], most_shared: float
+) -> None:
+    assert distinct(texts, most_shared=most_shared) == by_pairs(texts, most_shared)
+
+
+def test_hundreds_of_texts_and_words_are_kept_apart() -> None:
+    texts = [f"word{k} and word{k + 1}" for k in range(300)]
+    assert distinct([*texts, *texts]) == list(range(300))
+
+
+def test_a_short_list_has_drafts_by_the_class_where_no_number_is_given(tmp_path: Path) -> None:
+    made = NameDrafts(names(tmp_path, "cat", "dog", "hat"), TemplateDescriptions(), size=16)
+    made.prepare()
+    assert len(made.keys()) == 240
+    one = NameDrafts(names(tmp_path, "cat"), TemplateDescriptions(), per_class=5, two_share=0)
+    one.prepare()
+    assert len(one.keys()) == 5
 
 
 def test_model_is_asked_for_the_four_demands_and_once_only(tmp_path: Path) -> None:
