@@ -2,7 +2,7 @@
 
 Each is called with ``(step, max_steps)``: the number of optimizer steps done, from 0, and the
 length of the run. All rise linearly from `warmup_ratio` at step 0 to 1 at step `warmup_steps`, then
-fall to `end` at `max_steps` and stay there.
+fall to `end` at `max_steps` and stay there; `Polynomial` can fall from step 0 on.
 """
 
 from abc import ABC, abstractmethod
@@ -62,6 +62,8 @@ class Polynomial(Schedule):
         warmup_steps: See `Schedule`.
         warmup_ratio: See `Schedule`.
         end: See `Schedule`.
+        from_start: Whether the curve falls from step 0 on and the warm-up is a factor on it, as
+            mmcv's policy "poly" has both, rather than from the end of the warm-up on.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -74,11 +76,21 @@ class Polynomial(Schedule):
         *,
         warmup_ratio: float = 0.01,
         end: float = 0.0,
+        from_start: bool = False,
     ) -> None:
         super().__init__(warmup_steps, warmup_ratio=warmup_ratio, end=end)
         if power <= 0:
             raise ValueError(f"power {power} must be above 0")
         self.power = power
+        self.from_start = from_start
+
+    def __call__(self, step: int, max_steps: int) -> float:
+        """Return the factor of a step."""
+        factor = super().__call__(step, max_steps)
+        if not self.from_start or step >= max_steps:
+            return factor
+        curve = self.end + (1 - self.end) * self._fall(step / max_steps)
+        return curve * (factor if step < self.warmup_steps else 1.0)
 
     def _fall(self, progress: float) -> float:
         return (1 - progress) ** self.power

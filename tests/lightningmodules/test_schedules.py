@@ -41,6 +41,22 @@ def test_polynomial_is_that_of_torch(power: float) -> None:
     assert rates_of(Polynomial(power)) == pytest.approx(expected, abs=1e-12)
 
 
+def mmcv(step: int, *, power: float, warmup: int, ratio: float, least: float) -> float:
+    """The rate of a step of a run from 1: policy poly with a linear warm-up, both by iteration."""
+    regular = (1 - least) * (1 - step / STEPS) ** power + least
+    missing = (1 - step / warmup) * (1 - ratio) if step < warmup else 0.0
+    return regular * (1 - missing)
+
+
+def test_polynomial_from_the_start_is_that_of_mmcv() -> None:
+    found = rates_of(Polynomial(0.9, 6, warmup_ratio=1e-6, end=0.005, from_start=True))
+    expected = [
+        mmcv(step, power=0.9, warmup=6, ratio=1e-6, least=0.005) for step in range(STEPS + 1)
+    ]
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert max(found) < 0.8  # where the warm-up ends, the curve has fallen already
+
+
 @pytest.mark.parametrize("end", [0.0, 0.1])
 def test_cosine_is_that_of_torch(end: float) -> None:
     expected = rates(lambda optimizer: CosineAnnealingLR(optimizer, T_max=STEPS, eta_min=end))
