@@ -6,7 +6,9 @@ so a number without its protocol says nothing.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 import open_clip
 
@@ -65,6 +67,17 @@ class EvaluationProtocol:
         self.window = window
         self.stride = stride
         self.calibrate_on = calibrate_on
+
+    def judged_by(self, decision: LabelDecision, *, calibrate_on: int) -> Self:
+        """Return the same sizes and words with another decision, for scores of another kind.
+
+        Args:
+            decision: Instead of the protocol's own.
+            calibrate_on: As well: a threshold belongs to its decision.
+        """
+        other = copy(self)
+        other.decision, other.calibrate_on = decision, calibrate_on
+        return other
 
     def phrases(self, labels: LabelSet) -> Phrases:
         """Return the texts that stand for the labels of a set.

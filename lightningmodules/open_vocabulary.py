@@ -17,7 +17,7 @@ from datamodules.batch import Batch
 from datamodules.label_set import LabelSet
 from datamodules.labelled_photos import LabelledPhotos
 from lightningmodules.evaluation_protocol import EvaluationProtocol
-from lightningmodules.label_decision import best_label, class_scores
+from lightningmodules.label_decision import LabelDecision, best_label, class_scores
 from metrics.background_threshold import ThresholdSweep
 from metrics.semantic import SemanticMetrics
 from networks.clip_text import embed_names
@@ -71,10 +71,14 @@ class OpenVocabularyTest(LightningModule):
         net: A `NamedSegmenter`, for example `networks.clip_seg.ClipSeg` or
             `networks.clip_training_free.TrainingFreeClip`.
         protocols: Each with another name.
+        decision: Instead of those of the protocols, which are made for the cosines of CLIP: a
+            network that is trained returns logits. None: each protocol's own.
+        calibrate_on: Goes with `decision`, see `EvaluationProtocol`.
         windows_at_once: Windows that the network sees in one batch.
 
     Raises:
-        ValueError: If there is no protocol, or two have one name.
+        ValueError: If there is no protocol, two have one name, or thresholds are to be chosen
+            without a decision that they belong to.
     """
 
     def __init__(
@@ -82,12 +86,21 @@ class OpenVocabularyTest(LightningModule):
         net: nn.Module,
         protocols: Sequence[EvaluationProtocol],
         *,
+        decision: LabelDecision | None = None,
+        calibrate_on: int = 0,
         windows_at_once: int = 8,
     ) -> None:
         super().__init__()
         names = [protocol.name for protocol in protocols]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"protocols are named {names}: give one or more, each its own name")
+        if calibrate_on and decision is None:
+            raise ValueError(
+                f"calibrate_on is {calibrate_on} without a decision: give both, or set that of the "
+                "protocols"
+            )
+        if decision is not None:
+            protocols = [one.judged_by(decision, calibrate_on=calibrate_on) for one in protocols]
         self.net = net
         self.protocols = tuple(protocols)
         self.windows_at_once = windows_at_once

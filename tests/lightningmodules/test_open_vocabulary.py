@@ -31,6 +31,13 @@ class RedLevels(nn.Module):
         return torch.where(is_label, *self.levels)
 
 
+class UnevenLevels(RedLevels):
+    """Gives each name a lower score than the one before, so that one is always the best."""
+
+    def forward(self, image: Tensor, text: Tensor) -> Tensor:
+        return super().forward(image, text) - 0.1 * torch.arange(len(text)).view(1, -1, 1, 1)
+
+
 def protocol(name: str = "plain", **arguments: object) -> EvaluationProtocol:
     defaults: dict[str, object] = {
         "decision": SigmoidDecision(),
@@ -118,6 +125,24 @@ def test_thresholds_are_not_chosen_on_other_labels(
     model = OpenVocabularyTest(RedLevels(), [protocol(calibrate_on=4)])
     with pytest.raises(ValueError, match=f"cannot be chosen on .*{named}"):
         scored(model, data, tmp_path)
+
+
+def test_logits_need_another_decision_than_cosines(root: Path, tmp_path: Path) -> None:
+    # where there is background one name is the best of many bad ones, which a softmax cannot tell
+    net, cosines = UnevenLevels(), SoftmaxDecision(threshold=0.1, scale=65.0)
+    of_cosines = OpenVocabularyTest(net, [protocol(decision=cosines)])
+    assert scored(of_cosines, photos(root), tmp_path)["test/plain/mean_iou"] < 0.8
+    given = protocol(decision=cosines)
+    model = OpenVocabularyTest(net, [given], decision=SigmoidDecision(), calibrate_on=4)
+    assert scored(model, photos(root), tmp_path)["test/plain/mean_iou"] == 1
+    assert "SigmoidDecision" in model.descriptions["plain"]
+    assert "threshold from 4 training photos" in model.descriptions["plain"]
+    assert (given.decision, given.calibrate_on) == (cosines, 0)
+
+
+def test_a_threshold_is_not_chosen_without_its_decision() -> None:
+    with pytest.raises(ValueError, match="calibrate_on is 4 without a decision"):
+        OpenVocabularyTest(RedLevels(), [protocol()], calibrate_on=4)
 
 
 def test_without_background_every_pixel_is_a_class(root: Path, tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ EXPERIMENTS = sorted(SHARED - {PREDICT, SCORE, MASACTRL, SAM_HQ})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
 # run in test_open_vocabulary_runs.py and test_magicseg.py
 OPEN_VOCABULARY = names("open_vocabulary/*.yaml")
+SETS = names(
+    "open_vocabulary/sets/*.yaml"
+)  # over one of those; run in test_open_vocabulary_runs.py
+TRAINING_FREE = str(CONFIGS / "open_vocabulary" / "training_free.yaml")
 SIMILARITY = names("similarity/*.yaml")  # run in test_similarity.py
 # run in test_generation.py, test_maskfactory.py, test_magicseg.py and test_tiny_clip.py
 GENERATION = sorted({*names("generation/*.yaml")} - SHARED)
@@ -36,7 +40,7 @@ CLIP_SEG = names("clip_seg/*.yaml")  # run in test_clip_seg_runs.py
 
 def test_every_configuration_is_covered_here() -> None:
     covered = {*EXPERIMENTS, *PARTS, *SIMILARITY, *GENERATION, *CLIP_SEG, PREDICT, SCORE, MASACTRL}
-    covered |= {*OPEN_VOCABULARY, SAM_HQ}
+    covered |= {*OPEN_VOCABULARY, *SETS, SAM_HQ}
     assert covered == set(names("**/*.yaml"))
 
 
@@ -48,15 +52,16 @@ def test_configuration_is_at_most_forty_lines(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names("**/*.yaml"))
 def test_configuration_parses_as_shipped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    tests = [*SIMILARITY, *OPEN_VOCABULARY, SCORE]
+    tests = [*SIMILARITY, *OPEN_VOCABULARY, *SETS, SCORE]
     command = "predict" if name in {PREDICT, *GENERATION} else "test" if name in tests else "fit"
-    before = ["--config", QUICKSTART] if name in PARTS else []
+    below = QUICKSTART if name in PARTS else TRAINING_FREE if name in SETS else ""
+    before = ["--config", below] if below else []
     with pytest.raises(SystemExit) as leaving:
         main([command, *before, "--config", str(CONFIGS / name), "--print_config"])
     assert leaving.value.code == 0
     resolved = yaml.safe_load(capsys.readouterr().out)
     shipped = yaml.safe_load((CONFIGS / name).read_text())
-    assert resolved["trainer"].items() >= scalars(shipped["trainer"]).items()
+    assert resolved["trainer"].items() >= scalars(shipped.get("trainer", {})).items()
 
 
 def scalars(section: dict[str, object]) -> dict[str, object]:

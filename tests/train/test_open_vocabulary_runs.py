@@ -1,15 +1,18 @@
 """Configurations that score open-vocabulary networks, run on a tiny set."""
 
 import json
+import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.datamodules.labelled_data import labels_of, write_voc
+from tests.datamodules.labelled_data import labels_of, write_coco, write_voc
 from tests.generation.tiny_labelers import write_grounding_dino, write_sam
 from train.cli import main
 
 ROOT = Path(__file__).parents[2]
+OVERLAYS = ROOT / "tests" / "overlays"
 NAME = "open_vocabulary/training_free.yaml"
 
 
@@ -33,23 +36,109 @@ def test_clip_without_training_is_scored_by_every_protocol(tmp_path: Path) -> No
     assert facts["rows"][0]["threshold"] == 0.1
 
 
+def run_on(root: Path, method: str, name: str = "") -> dict[str, Any]:
+    """Return the facts of a test of a configuration, over it that of a set."""
+    folder = root / "run"
+    configs = [f"open_vocabulary/{method}.yaml"]
+    configs += [f"open_vocabulary/sets/{name}.yaml"] if name else []
+    main(
+        [
+            "test",
+            *[word for one in configs for word in ("--config", str(ROOT / "configs" / one))],
+            *[word for one in configs for word in ("--config", str(OVERLAYS / one))],
+            *("--trainer.default_root_dir", str(folder)),
+        ]
+    )
+    facts: dict[str, Any] = json.loads((folder / "report" / "open_vocabulary.json").read_text())
+    return facts
+
+
+def write_set(root: Path, name: str) -> None:
+    """Write a photo to test and one to train with, in the layout of the set."""
+    maps = {"a": labels_of(0, 1, 255, size=(40, 60))}, {"b": labels_of(0, 2, size=(40, 30))}
+    for of_split, voc, coco in zip(maps, ("val", "train"), ("val2017", "train2017"), strict=True):
+        if name.startswith("coco"):
+            write_coco(root, of_split, coco)
+        elif name.startswith("context"):
+            folder, lists = "SegmentationClassContext", "ImageSets/SegmentationContext"
+            write_voc(root, of_split, split=voc, labels=folder, lists=lists)
+        else:
+            write_voc(root, of_split, split=voc)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "name", "title", "num_rows"),
+    [
+        ("training_free", "voc20", "PASCAL VOC 2012 (20)", 3),
+        ("training_free", "context59", "PASCAL Context (59)", 2),
+        ("clip_seg", "context60", "PASCAL Context (60)", 3),
+        ("training_free", "coco_object", "COCO-Object (81)", 3),
+        ("training_free", "coco_stuff", "COCO-Stuff (171)", 3),
+    ],
+)
+def test_every_set_is_scored_by_its_protocols(
+    method: str,
+    name: str,
+    title: str,
+    num_rows: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_set(tmp_path / "set", name)
+    (tmp_path / "datamodules").symlink_to(ROOT / "datamodules")  # the lists of words
+    monkeypatch.chdir(tmp_path)
+    facts = run_on(tmp_path, method, name)
+    assert facts["set"] == title
+    assert len(facts["rows"]) == num_rows
+    assert all(row["protocol"].startswith(("SCLIP, ", "GroupViT, ")) for row in facts["rows"])
+    assert not any("least_share=0.1" in row["description"] for row in facts["rows"])
+    decision = "SigmoidDecision" if method == "clip_seg" else "SoftmaxDecision"
+    assert all(decision in row["description"] for row in facts["rows"])
+    assert all(0 <= row["mean_iou"] <= 1 for row in facts["rows"])
+
+
+@pytest.mark.slow
+def test_a_trained_network_is_scored_by_thresholds_of_training_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_set(tmp_path / "data" / "VOCdevkit" / "VOC2012", "voc21")
+    (tmp_path / "datamodules").symlink_to(ROOT / "datamodules")
+    monkeypatch.chdir(tmp_path)
+    facts = run_on(tmp_path, "clip_seg")
+    assert all("threshold from 200 training photos" in row["description"] for row in facts["rows"])
+
+
+def score_teacher(folder: Path, config: str, *flags: str) -> None:
+    """Test a teacher's configuration with tiny random models; its run is a folder of its name."""
+    models = {"detector": write_grounding_dino(folder / "dino")}
+    models |= {"segmenter": write_sam(folder / "sam")}
+    main(
+        [
+            *("test", "--config", str(ROOT / "configs" / "open_vocabulary" / f"{config}.yaml")),
+            *[
+                argument
+                for part, place in models.items()
+                for argument in (f"--model.labeler.{part}.model", str(place))
+            ],
+            *("--trainer.default_root_dir", str(folder / config), "--data.num_workers", "0"),
+            *("--trainer.accelerator", "cpu", *flags),
+        ]
+    )
+
+
 @pytest.mark.slow
 def test_rows_of_the_teacher_stand_beside_those_of_a_network(tmp_path: Path) -> None:
     write_voc(tmp_path / "voc", {"a": labels_of(0, 1, 255, size=(40, 60))})
     write_voc(tmp_path / "voc", {"b": labels_of(0, 2, size=(40, 30))}, split="train")
-    models = {"detector": write_grounding_dino(tmp_path / "dino")}
-    models |= {"segmenter": write_sam(tmp_path / "sam")}
-    main(
-        [
-            *("test", "--config", str(ROOT / "configs" / "open_vocabulary" / "teacher.yaml")),
-            *[
-                argument
-                for part, folder in models.items()
-                for argument in (f"--model.labeler.{part}.model", str(folder))
-            ],
-            *("--data.test.root", str(tmp_path / "voc"), "--trainer.accelerator", "cpu"),
-            *("--trainer.default_root_dir", str(tmp_path / "teacher"), "--data.num_workers", "0"),
-        ]
+    words = tmp_path / "words.txt"  # the tiny detector reads few letters at once
+    words.write_text(
+        "".join(f"{letter}, {letter}{letter}\n" for letter in string.ascii_letters[:20])
+    )
+    score_teacher(
+        tmp_path,
+        "teacher",
+        *("--data.test.root", str(tmp_path / "voc"), "--model.vocabulary", str(words)),
     )
     report = tmp_path / "teacher" / "report" / "open_vocabulary.json"
     main(
@@ -66,5 +155,23 @@ def test_rows_of_the_teacher_stand_beside_those_of_a_network(tmp_path: Path) -> 
     assert [row["protocol"] for row in facts["rows"] if row.get("run") == "teacher"] == [
         "teacher, told all names",
         "teacher, told names in the photo",
+        "teacher, told all names by words.txt",
+        "teacher, told names in the photo by words.txt",
     ]
+
+
+@pytest.mark.slow
+def test_masks_of_the_teacher_are_measured_by_exact_label_maps(tmp_path: Path) -> None:
+    scenes = json.dumps({"size": 32, "classes": ["bed", "fan"]})
+    score_teacher(
+        tmp_path,
+        "teacher_procedural",
+        *("--data.test.root", str(tmp_path / "maps"), "--data.test.number", "2"),
+        *("--data.test.scenes", scenes),
+    )
+    report = tmp_path / "teacher_procedural" / "report" / "open_vocabulary.json"
+    facts = json.loads(report.read_text())
+    assert facts["num_images"] == 2
+    assert len(facts["rows"]) == 2
+    assert all(0 <= row["boundary_iou"] <= 1 for row in facts["rows"])
     assert len(facts["rows"]) == 5
