@@ -4,7 +4,8 @@ Letters: H, W size of a photo; K labels, background included.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from datamodules.batch import Batch
 from datamodules.label_set import VOID, LabelSet
 from datamodules.labelled_photos import LabelledPhotos
+from datamodules.vocabulary import Phrases, Vocabulary, read_vocabulary
 from generation.labelers.labeler import MAX_CLASSES, Labeler
 from metrics.semantic import SemanticMetrics
 
@@ -28,9 +30,12 @@ class LabelerTest(LightningModule):
     Args:
         labeler: Such as `generation.labelers.grounded.GroundedSegmenter`.
         told: Each makes a row of its own, and labels all photos once.
+        vocabulary: List of the classes in the order of the set, with synonyms, see
+            `datamodules.vocabulary`. Each row by the set's own names then has one beside it by the
+            words of the list: any word of a class finds it, the best one counts. Null: none has.
 
     Raises:
-        ValueError: If nothing is told, or one thing twice.
+        ValueError: If nothing is told, or one thing twice, or the list cannot be read.
     """
 
     def __init__(
@@ -38,12 +43,17 @@ class LabelerTest(LightningModule):
         labeler: Labeler,
         *,
         told: Sequence[Told] = ("all names", "names in the photo"),
+        vocabulary: Path | str | None = None,
     ) -> None:
         super().__init__()
         if not told or len(set(told)) < len(told):
             raise ValueError(f"told is {list(told)}: give one or more, each once")
         self.labeler = labeler
-        self.told = tuple(told)
+        self.vocabulary = None if vocabulary is None else Path(vocabulary)
+        self._listed = None if vocabulary is None else read_vocabulary(vocabulary)
+        ways = (False,) if vocabulary is None else (False, True)
+        self._rows = [_Row(each, by_list) for by_list in ways for each in told]
+        self._phrases: list[Phrases] = []
         self.metrics = nn.ModuleList()
         self._class_names: tuple[str, ...] = ()
         self._results: dict[str, dict[str, Tensor]] = {}
@@ -57,7 +67,9 @@ class LabelerTest(LightningModule):
     def descriptions(self) -> Mapping[str, str]:
         """What each row fixes, by its name."""
         models = ", ".join(self.labeler.models)
-        return {_row_name(told): f"told {told}; by {models}" for told in self.told}
+        return {
+            f"teacher, {self._told(row)}": f"{self._told(row)}; by {models}" for row in self._rows
+        }
 
     def on_test_start(self) -> None:
         """Look at the names of the set.
@@ -72,14 +84,16 @@ class LabelerTest(LightningModule):
                 "score it on the set with background"
             )
         self._class_names = labels.class_names
-        self.labeler.check(labels.class_names[1:])
+        self._phrases = [self._words(labels, row.by_list).phrases() for row in self._rows]
+        for row, phrases in zip(self._rows, self._phrases, strict=True):
+            self.labeler.check(phrases.texts)
+            if row.told == "all names" and len(phrases.texts) > MAX_CLASSES:
+                raise ValueError(
+                    f"{labels.name} has {len(phrases.texts)} names, a labeler can be told "
+                    f"{MAX_CLASSES} of one photo: set model.told to [names in the photo]"
+                )
         number = len(labels.class_names)
-        if "all names" in self.told and number - 1 > MAX_CLASSES:
-            raise ValueError(
-                f"{labels.name} has {number - 1} classes, a labeler can be told {MAX_CLASSES} of "
-                "one photo: set model.told to [names in the photo]"
-            )
-        self.metrics = nn.ModuleList([SemanticMetrics(number) for _ in self.told]).to(self.device)
+        self.metrics = nn.ModuleList([SemanticMetrics(number) for _ in self._rows]).to(self.device)
 
     # Lightning hands whatever a step returns to the callbacks, its annotation says less.
     def test_step(self, batch: Batch, batch_idx: int) -> list[Tensor]:  # type: ignore[override]
@@ -90,8 +104,10 @@ class LabelerTest(LightningModule):
         everything = list(range(1, len(self._class_names)))
         shown = sorted(set(torch.unique(truth).tolist()) - {0, VOID})
         maps = []
-        for told, metric in zip(self.told, self._metrics(), strict=True):
-            maps.append(self._found(image, everything if told == "all names" else shown))
+        for row, phrases, metric in zip(self._rows, self._phrases, self._metrics(), strict=True):
+            maps.append(
+                self._found(image, everything if row.told == "all names" else shown, phrases)
+            )
             metric.update(maps[-1:], [truth.cpu()])
         return maps
 
@@ -104,12 +120,33 @@ class LabelerTest(LightningModule):
             self._results[name] = means | per_class
             self.log_dict({f"test/{name}/{key}": value for key, value in means.items()})
 
-    def _found(self, image: Tensor, labels: Sequence[int]) -> Tensor:
+    def _found(self, image: Tensor, labels: Sequence[int], phrases: Phrases) -> Tensor:
         """Return ``(H, W)`` uint8 labels of the set, of those that are looked for."""
-        if not labels:
+        asked = [
+            (text, owner)
+            for text, owner in zip(phrases.texts, phrases.owners, strict=True)
+            if owner in labels
+        ]
+        if not asked:
             return torch.zeros(image.shape[1:], dtype=torch.uint8)
-        (found,) = self.labeler.label([image], [[self._class_names[label] for label in labels]])
-        return torch.tensor([0, *labels], dtype=torch.uint8)[found.mask.int()]
+        (found,) = self.labeler.label([image], [[text for text, _ in asked]])
+        owners = torch.tensor([0, *(owner for _, owner in asked)], dtype=torch.uint8)
+        return owners[found.mask.int()]
+
+    def _words(self, labels: LabelSet, by_list: bool) -> Vocabulary:
+        names = labels.class_names[1:]
+        if not by_list or self._listed is None:
+            return Vocabulary.of_names(names)
+        if len(self._listed) != len(names):
+            raise ValueError(
+                f"{self.vocabulary} names {len(self._listed)} classes, {labels.name} has "
+                f"{len(names)} without background: give the list of this set, or null"
+            )
+        return self._listed
+
+    def _told(self, row: "_Row") -> str:
+        by = f" by {self.vocabulary.name}" if self.vocabulary is not None and row.by_list else ""
+        return f"told {row.told}{by}"
 
     def _metrics(self) -> list[SemanticMetrics]:
         return [metric for metric in self.metrics if isinstance(metric, SemanticMetrics)]
@@ -124,5 +161,7 @@ class LabelerTest(LightningModule):
         return data.label_set("test")
 
 
-def _row_name(told: Told) -> str:
-    return f"teacher, told {told}"
+class _Row(NamedTuple):
+    told: Told
+    by_list: bool
+    """Whether by the words of the list, or by the set's own names."""

@@ -31,8 +31,11 @@ def write(root: Path, photos: dict[str, tuple[np.ndarray, np.ndarray]]) -> Path:
     return root
 
 
-def scored(data: LabelledPhotos, folder: Path, *told: Told) -> tuple[LabelerTest, dict[str, float]]:
-    model = LabelerTest(GroundedSegmenter(BrightBoxes(), WholeBoxes()), told=told)
+def scored(
+    data: LabelledPhotos, folder: Path, *told: Told, vocabulary: Path | None = None
+) -> tuple[LabelerTest, dict[str, float]]:
+    labeler = GroundedSegmenter(BrightBoxes(), WholeBoxes())
+    model = LabelerTest(labeler, told=told, vocabulary=vocabulary)
     trainer = Trainer(
         accelerator="cpu",
         logger=False,
@@ -72,6 +75,36 @@ def test_labels_of_a_few_told_names_are_those_of_the_set(tmp_path: Path) -> None
     data = LabelledPhotos(test=LabelFolder(root, "test"), num_workers=0)
     _, logged = scored(data, tmp_path, "names in the photo")
     assert set(logged.values()) == {1}
+
+
+def test_words_of_a_list_make_rows_of_their_own_beside_plain_names(tmp_path: Path) -> None:
+    red, labels = np.zeros((8, 10), np.uint8), np.zeros((8, 10), np.uint8)
+    # of bed, cot, bunk, fan and gate the third and the fourth; of the plain names the third alone
+    red[1:5, 1:5], labels[1:5, 1:5] = 38, 1
+    red[6:, 6:], labels[6:, 6:] = 48, 2
+    root = write(tmp_path / "set", {"a": (red, labels)})
+    words = tmp_path / "words.txt"
+    words.write_text("bed, cot, bunk\nfan\ngate\n")
+    data = LabelledPhotos(test=LabelFolder(root, "test"), num_workers=0)
+    model, logged = scored(data, tmp_path, "all names", "names in the photo", vocabulary=words)
+    assert list(model.results) == [
+        "teacher, told all names",
+        "teacher, told names in the photo",
+        "teacher, told all names by words.txt",
+        "teacher, told names in the photo by words.txt",
+    ]
+    assert logged["test/teacher, told all names by words.txt/mean_iou"] == 1
+    assert logged["test/teacher, told names in the photo by words.txt/mean_iou"] == 1
+    assert logged["test/teacher, told all names/mean_iou"] < 0.5
+
+
+def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:
+    plain = np.zeros((8, 8), np.uint8)
+    root = write(tmp_path / "set", {"a": (plain, plain)})
+    (tmp_path / "words.txt").write_text("bed\nfan\n")
+    data = LabelledPhotos(test=LabelFolder(root, "test"), num_workers=0)
+    with pytest.raises(ValueError, match=r"words.txt names 2 classes, .* has 3 without"):
+        scored(data, tmp_path, "all names", vocabulary=tmp_path / "words.txt")
 
 
 def test_a_set_without_background_is_refused(tmp_path: Path) -> None:
