@@ -1,10 +1,14 @@
 """Run each part of the labeler at a published size on one image: does it fit, is it finite.
 
 Run from a clone: ``python -m benchmarks.labeler_true_size PART``, with PART one of grounding_dino
-(Swin-T), sam, sam_hq (both ViT-B), sam2 (Hiera-T) and sam3. Weights are random, of the sizes that
+(Swin-T), sam, sam_hq (both ViT-B), sam2 (Hiera-T), sam3 and whole: the labeler of
+``configs/generation/magicseg.yaml``, Grounding DINO (Swin-B) and SAM (ViT-H) to a label map. Its
+thresholds are the 90th and the 80th of 100 box scores, as random scores have no scale. Weights are
+random, of the sizes that
 transformers has as its defaults, which are those of ``IDEA-Research/grounding-dino-tiny``,
 ``facebook/sam-vit-base``, ``syscv-community/sam-hq-vit-base``, ``facebook/sam2.1-hiera-tiny`` and
-``facebook/sam3``; another process writes them to a folder in the hub's layout. ``peak_gib`` is the
+``facebook/sam3``, or of ``IDEA-Research/grounding-dino-base`` and ``facebook/sam-vit-huge``;
+another process writes them to a folder in the hub's layout. ``peak_gib`` is the
 largest resident memory of the process that labels.
 """
 
@@ -27,7 +31,7 @@ from callbacks import run_facts
 from datamodules.seeds import generator_for
 
 OUT = Path(__file__).parent / "results" / "labeler_true_size.jsonl"
-PARTS = ("grounding_dino", "sam", "sam_hq", "sam2", "sam3")
+PARTS = ("grounding_dino", "sam", "sam_hq", "sam2", "sam3", "whole")
 NAMES = ["melon", "zucchini", "garden chair"]
 
 
@@ -43,6 +47,8 @@ def write(part: str, folder: Path) -> None:
         _write(transformers.GroundingDinoForObjectDetection(config), folder)
         transformers.GroundingDinoImageProcessor().save_pretrained(folder)
         _write_word_pieces(folder)
+    elif part == "whole":
+        _write_whole(folder)
     elif part == "sam3":
         _write(transformers.Sam3Model(transformers.Sam3Config()), folder)
         Sam3ImageProcessor().save_pretrained(folder)
@@ -70,6 +76,8 @@ def labelled(part: str, folder: Path) -> tuple[Tensor, dict[str, int]]:
     if part == "grounding_dino":
         (found,) = GroundingDino(str(folder)).detect([image], [NAMES])
         return found.best, {"boxes": len(found.boxes)}
+    if part == "whole":
+        return _whole(image, folder)
     if part == "sam3":
         labeler = Sam3Labeler(str(folder), threshold=0.05, doubt_threshold=0.02)
         (labels,) = labeler.label([image], [NAMES])
@@ -115,6 +123,56 @@ def main() -> None:
     print(json.dumps(row))
     with options.out.open("a") as file:
         file.write(f"{json.dumps(row)}\n")
+
+
+def _whole(image: Tensor, folder: Path) -> tuple[Tensor, dict[str, int]]:
+    """Label with the whole labeler; return label map and weight, and what there is of them."""
+    from generation.labelers.grounded import GroundedSegmenter
+    from generation.labelers.grounding_dino import GroundingDino
+    from generation.labelers.sam import SegmentAnything
+
+    low = 1e-6  # all boxes are kept, to see which scores there are
+    detector = GroundingDino(str(folder / "dino"), box_threshold=low, text_threshold=low)
+    (scored,) = detector.detect([image], [NAMES])
+    scores = scored.scores.sort().values
+    detector.threshold = float(scores[int(0.9 * len(scores))])
+    detector.text_threshold = float(scores[int(0.8 * len(scores))])
+    labeler = GroundedSegmenter(detector, SegmentAnything(str(folder / "sam")))
+    (labels,) = labeler.label([image], [NAMES])
+    numbers = {
+        "boxes": len(labels.detections.boxes),
+        "classes_drawn": len(set(labels.mask.unique().tolist()) - {0}),
+        "pixels_labelled": int((labels.mask > 0).sum()),
+        "pixels_in_doubt": int((labels.weight < 255).sum()),
+    }
+    return torch.stack([labels.mask, labels.weight]).float(), numbers
+
+
+def _write_whole(folder: Path) -> None:
+    """Write Grounding DINO with Swin-B and SAM with ViT-H, sized as the hub's configurations."""
+    import transformers
+
+    swin = transformers.SwinConfig(
+        image_size=384,
+        window_size=12,
+        embed_dim=128,
+        depths=[2, 2, 18, 2],
+        num_heads=[4, 8, 16, 32],
+        out_indices=[2, 3, 4],
+    )
+    dino = transformers.GroundingDinoConfig(backbone_config=swin)
+    _write(transformers.GroundingDinoForObjectDetection(dino), folder / "dino")
+    transformers.GroundingDinoImageProcessor().save_pretrained(folder / "dino")
+    _write_word_pieces(folder / "dino")
+    vit = transformers.SamVisionConfig(
+        hidden_size=1280,
+        num_hidden_layers=32,
+        num_attention_heads=16,
+        global_attn_indexes=[7, 15, 23, 31],
+        mlp_dim=5120,
+    )
+    _write(transformers.SamModel(transformers.SamConfig(vision_config=vit)), folder / "sam")
+    transformers.SamImageProcessor().save_pretrained(folder / "sam")
 
 
 def _write(net: PreTrainedModel, folder: Path) -> None:
