@@ -25,12 +25,12 @@ SMALL = {
 }
 
 
-def make_pairs(folder: Path, *, number: int = 6) -> None:
+def make_pairs(folder: Path, *, number: int = 6, size: int = 32) -> None:
     main(
         [
             *("predict", "--config", str(CONFIGS / "generation" / "magicseg_quickstart.yaml")),
             *("--data.folder", str(folder), "--data.shard_size", "4", "--data.num_workers", "0"),
-            *("--data.source.number", str(number), "--data.source.scenes.size", "32"),
+            *("--data.source.number", str(number), "--data.source.scenes.size", str(size)),
             *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", f"{folder}.run"),
         ]
     )
@@ -75,14 +75,14 @@ def test_quickstart_goes_from_pairs_over_training_to_a_report(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_pairs_hold_labels_and_aligned_counterfactuals(tmp_path: Path) -> None:
-    make_pairs(tmp_path / "pairs", number=3)
+    make_pairs(tmp_path / "pairs", number=3, size=128)  # as shipped: in 32 pixels JPEG blurs all
     for shard in published_shards(tmp_path / "pairs"):
         reader = ShardReader(tmp_path / "pairs", shard)
         for place in range(len(reader)):
             pair = reader.sample(place)
             assert pair.mask_kind is MaskKind.LABELS
             assert pair.mask.max() == len(pair.class_names) - 1
-            assert outside_difference(pair) < 30  # shadows, and what JPEG does to edges
+            assert outside_difference(pair) < 8  # aim is 6; shadows, and what JPEG does to edges
 
 
 def with_tiny_models(folder: Path, name: str = "magicseg.yaml") -> dict[str, Any]:
