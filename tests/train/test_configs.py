@@ -26,7 +26,7 @@ SAM_HQ = "dis/sam_hq.yaml"  # run in test_sam_hq_runs.py
 SHARED = {*names("*.yaml", "dis/*.yaml", "mask_editor/*.yaml", "generation/train_*.yaml")}
 EXPERIMENTS = sorted(SHARED - {PREDICT, SCORE, MASACTRL, SAM_HQ})
 PARTS = names("trainer/*.yaml", "logger/*.yaml")
-# run in test_open_vocabulary_runs.py and test_magicseg.py
+# run in test_open_vocabulary_runs.py, test_teacher_runs.py and test_magicseg.py
 OPEN_VOCABULARY = names("open_vocabulary/*.yaml")
 SETS = names(
     "open_vocabulary/sets/*.yaml"
