@@ -43,6 +43,13 @@ def seeds_of(rows: Sequence[Row], network: Network) -> dict[str, dict[int, Row]]
     }
 
 
+def score(row: Row, key: str) -> float:
+    """Return a score of all test photos of a row."""
+    scores = row["scores"]
+    assert isinstance(scores, dict)
+    return float(scores[key])
+
+
 def _show_scores(path: Path, rows: Sequence[Row], networks: Sequence[Network], title: str) -> None:
     heads = [f"{arm}: {key}" for key in _KEYS for arm in ARMS]
     gaps = [f"more {key}" for key in _KEYS]
@@ -63,7 +70,7 @@ def _cells(path: Path, arms: Mapping[str, Seeds], common: Sequence[int]) -> list
     }
     found = differences(scores[MIXTURE], scores[REAL])
     numbers = [
-        spread([_score(arms[arm][seed], key) for seed in common], ".3f")
+        spread([score(arms[arm][seed], key) for seed in common], ".3f")
         for key in _KEYS
         for arm in ARMS
     ]
@@ -83,12 +90,6 @@ def _show_rising(rows: Sequence[Row]) -> None:
             text = ", ".join(f"{step}: {mean(c[step] for c in curves):.3f}" for step in steps)
             rose = sum(curve[last] > curve[first] for curve in curves)
             print(f"| {net.title}, {arm} | {len(curves)}, {rose} rose | {text} |")
-
-
-def _score(row: Row, key: str) -> float:
-    scores = row["scores"]
-    assert isinstance(scores, dict)
-    return float(scores[key])
 
 
 def _rising(row: Row) -> dict[str, float]:

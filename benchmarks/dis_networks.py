@@ -112,6 +112,18 @@ def measured(name: str, arms: list[str], given: argparse.Namespace) -> list[dict
     return rows
 
 
+@contextmanager
+def saved_sam_hq(size: int) -> Iterator[str]:
+    """Yield a folder with a SAM-HQ of ViT-B's widths for images of a size, its weights random."""
+    config = SamHQConfig(
+        vision_config=SamHQVisionConfig(image_size=size),
+        prompt_encoder_config=SamHQPromptEncoderConfig(image_size=size),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        SamHQModel(config).save_pretrained(folder)
+        yield folder
+
+
 def _times(
     name: str, arms: list[str], size: int, official: Path | None, repeats: int
 ) -> tuple[dict[str, list[float]], float | None]:
@@ -148,19 +160,8 @@ def _apart(call: Callable[..., T], *arguments: object) -> T:
         return pool.apply(call, arguments)
 
 
-@contextmanager
-def _saved_sam_hq(size: int) -> Iterator[str]:
-    config = SamHQConfig(
-        vision_config=SamHQVisionConfig(image_size=size),
-        prompt_encoder_config=SamHQPromptEncoderConfig(image_size=size),
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        SamHQModel(config).save_pretrained(folder)
-        yield folder
-
-
 def _sam_hq(size: int) -> nn.Module:
-    with _saved_sam_hq(size) as folder:
+    with saved_sam_hq(size) as folder:
         return SamHQ(folder)
 
 

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.gpu_baselines import BASELINES, baseline
 from benchmarks.gpu_diffusion_training import diffusion_training
 from benchmarks.gpu_generation import painting
 from benchmarks.gpu_loader import loading
-from benchmarks.gpu_site import Measured, Part, Site
+from benchmarks.gpu_site import RESULTS, Measured, Part, Site
 from benchmarks.gpu_training import isnet, training, unet
 from benchmarks.interleaved import spread
 from callbacks import run_facts
 
-RESULTS = Path(__file__).parent / "results"
 PARTS: Mapping[str, Part] = {
     "generation_sd15": painting("sd15", batch=16, approximate=False),
     "generation_sd15_approximate": painting("sd15", batch=16, approximate=True),
@@ -35,6 +35,7 @@ PARTS: Mapping[str, Part] = {
     "train_tiny_image": diffusion_training("train_tiny_image"),
     "train_tiny_mask": diffusion_training("train_tiny_mask"),
     "loader": loading,
+    **{f"baseline_{each.key}": baseline(each) for each in BASELINES},
 }
 
 
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--smoke", action="store_true", help="tiny, to see that it runs")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--photos", type=Path, help="set in the DIS5K layout, for the baselines")
     options = parser.parse_args()
     if options.list or options.part is None:
         print("\n".join(PARTS))
@@ -54,7 +56,7 @@ def main() -> None:
     if device.type == "cuda" and not torch.cuda.is_available():
         sys.exit("benchmarks.gpu: there is no CUDA device here (--device cpu --smoke runs without)")
     begun = time.perf_counter()
-    found = PARTS[options.part](Site(device, options.smoke))
+    found = PARTS[options.part](Site(device, options.smoke, photos=options.photos, out=options.out))
     content = {
         "part": options.part,
         "is_smoke": options.smoke,

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,10 @@ class Site:
     device: torch.device
     is_smoke: bool
     """Tiny networks and few repeats: to see that it runs, not how fast."""
+    photos: Path | None = None
+    """Set in the DIS5K layout, for parts that score what they train. None: procedural scenes."""
+    out: Path = RESULTS
+    """Where results go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,15 @@ def test_without_cuda_one_line_says_so(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of libraries, in a script and not in our code
 @pytest.mark.parametrize(
-    "part", ["generation_sd15_approximate", "train_unet", "train_tiny_image", "loader"]
+    "part",
+    [
+        "generation_sd15_approximate",
+        "train_unet",
+        "train_tiny_image",
+        "loader",
+        "baseline_fp_dis",
+        "baseline_sam_hq",
+    ],
 )
 def test_part_of_the_gpu_runs_tiny_on_the_cpu(
     part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
