@@ -92,7 +92,7 @@ NETWORKS = (
         config="birefnet",
         size=64,
         batch=4,
-        steps=150,
+        steps=120,
         changes={f"{_BLOCKS}.backbone": {"class_path": "networks.swin.SwinT"}},
         needs_gpu=False,
     ),
