@@ -20,7 +20,7 @@ from datamodules.folder import PairFiles
 from datamodules.parallel import map_in_threads
 from datamodules.planes import Planes, read_planes, resize_planes
 
-FORMAT = 2  # raise it when entries change their meaning: old ones are then not found any more
+FORMAT = 3  # raise it when entries change their meaning: old ones are then not found any more
 MARGIN = 1.25  # pixels kept beyond the training size, for random crops and zooms
 _STALE_SECONDS = 3600  # a temporary file of this age belongs to a process that was killed
 
@@ -28,11 +28,18 @@ _STALE_SECONDS = 3600  # a temporary file of this age belongs to a process that 
 def working_size(
     original: tuple[int, int], size: tuple[int, int], margin: float = MARGIN
 ) -> tuple[int, int]:
-    """Return the size that training starts from: `margin` x `size`, never above the original."""
-    height, width = (
-        min(own, math.ceil(margin * side)) for own, side in zip(original, size, strict=True)
-    )
-    return height, width
+    """Return the size that training starts from: `size` times one factor for both sides.
+
+    It has the shape of `size`, so that crops and scales mean the same in every photo. The factor
+    is `margin`, less only where neither side of the original has as many pixels.
+    """
+    height, width = size
+    if margin * height <= original[0] or margin * width <= original[1]:
+        return math.ceil(margin * height), math.ceil(margin * width)
+    # the side that has more of its pixels decides, in integers: rounding must not add one
+    if original[0] * width >= original[1] * height:
+        return original[0], _ceil_divided(width * original[0], height)
+    return _ceil_divided(height * original[1], width), original[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,10 @@ class ResizedCache:
             with suppress(FileNotFoundError):  # another process finished or removed it
                 if path.stat().st_mtime < oldest:
                     path.unlink()
+
+
+def _ceil_divided(value: int, by: int) -> int:
+    return -(-value // by)
 
 
 def _sources(files: PairFiles) -> list[Path]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from datamodules.cache import ResizedCache, working_size
@@ -16,6 +18,7 @@ from datamodules.planes import read_planes, resize_planes
 
 ROOT = Path(__file__).parents[2]
 SIZE = (32, 40)
+SIDES = st.integers(1, 3000)
 SOFT = np.tile(np.linspace(0, 255, 100).astype(np.uint8), (90, 1))
 SMOOTH = np.stack([SOFT, SOFT[:, ::-1], SOFT // 2], axis=2)
 
@@ -43,13 +46,29 @@ def entries(folder: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize(
     ("original", "expected"),
-    [((1800, 2200), (1280, 1280)), ((500, 2200), (500, 1280)), ((1, 1), (1, 1))],
+    [
+        ((1800, 2200), (1280, 1280)),
+        ((720, 1280), (1280, 1280)),
+        ((500, 2200), (1280, 1280)),
+        ((700, 900), (900, 900)),
+        ((1, 1), (1, 1)),
+    ],
 )
-def test_working_size_is_never_above_the_original(
+def test_working_size_has_as_many_pixels_as_the_longer_side(
     original: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert working_size(original, (1024, 1024)) == expected
     assert working_size((999, 999), (33, 33)) == (42, 42)
+
+
+@given(original=st.tuples(SIDES, SIDES), size=st.tuples(SIDES, SIDES))
+def test_working_size_has_the_shape_of_the_training_size(
+    original: tuple[int, int], size: tuple[int, int]
+) -> None:
+    height, width = working_size(original, size)
+    factor = min(1.25, max(original[0] / size[0], original[1] / size[1]))
+    assert factor * size[0] - 1e-9 <= height < factor * size[0] + 1
+    assert factor * size[1] - 1e-9 <= width < factor * size[1] + 1
 
 
 def test_first_and_later_reads_give_the_resized_pair(tmp_path: Path) -> None:

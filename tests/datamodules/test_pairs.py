@@ -116,6 +116,28 @@ def test_crop_starts_from_more_pixels_than_it_keeps(files: PairFiles) -> None:
     assert any(np.array_equal(view.sample.mask.numpy(), window) for window in rows)
 
 
+@pytest.mark.parametrize(
+    ("original", "side", "scale"), [((300, 400), 320, 0.81), ((720, 1280), 1024, 0.77)]
+)
+def test_crops_of_photos_below_the_training_size_show_the_asked_share(
+    tmp_path: Path, original: tuple[int, int], side: int, scale: float
+) -> None:
+    height, width = original
+    across = np.tile(np.linspace(0, 255, width).astype(np.uint8), (height, 1))
+    down = np.tile(np.linspace(0, 255, height).astype(np.uint8)[:, None], (1, width))
+    Image.fromarray(np.stack([across, down, down], axis=2)).save(tmp_path / "a.png")
+    Image.fromarray(across).save(tmp_path / "m.png")
+    files = PairFiles(
+        id="a", image=tmp_path / "a.png", mask=tmp_path / "m.png", weight=None, class_names=("x",)
+    )
+    crop = albumentations.RandomResizedCrop((side, side), scale=(scale, scale), ratio=(1, 1))
+    pairs = Pairs([files], size=(side, side), transform=JointTransform([crop]))
+    images = [pairs.training_view(0, seed).sample.image for seed in range(3)]
+    shares = [int(x[channel].max()) - int(x[channel].min()) for x in images for channel in (0, 1)]
+    assert shares == pytest.approx([255 * scale**0.5] * 6, abs=3)
+    assert len({int(x[0].min()) for x in images}) > 1  # not one place for all
+
+
 def test_view_depends_on_index_and_seed_alone(files: PairFiles) -> None:
     pairs = Pairs([files, files], size=SIZE, transform=CROP)
     first = pairs.training_view(0, 1).sample.image
