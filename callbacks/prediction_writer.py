@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
@@ -93,7 +95,7 @@ class PredictionWriter(Callback):
         Raises:
             ValueError: If it holds the results of other photos or of another network.
         """
-        self._claim(self._recipe(trainer))
+        self._claim(self._recipe(trainer, pl_module))
 
     def on_predict_batch_end(
         self,
@@ -124,7 +126,7 @@ class PredictionWriter(Callback):
         """
         if stage != "predict":
             return
-        self._claim(self._recipe(trainer))
+        self._claim(self._recipe(trainer, pl_module))
         problems = trainer.datamodule.problems  # type: ignore[attr-defined]
         if problems:
             _say(format_problems(problems))
@@ -145,7 +147,7 @@ class PredictionWriter(Callback):
                 "name another folder by --trainer.default_root_dir"
             )
 
-    def _recipe(self, trainer: Trainer) -> dict[str, object]:
+    def _recipe(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, object]:
         """Return what decides the results, besides the photos' own content."""
         data: Photos = trainer.datamodule  # type: ignore[attr-defined]
         checkpoint = trainer.ckpt_path
@@ -156,11 +158,26 @@ class PredictionWriter(Callback):
             "foreground": self.foreground or None,  # as in folders from before there was a choice
             # a retrained network has the same path
             "checkpoint": list(file_signature(Path(checkpoint))) if checkpoint else None,
+            # without a checkpoint no file is known: weights enter by arguments of the network
+            "network": None if checkpoint else _digest(pl_module),
         }
 
     def _paths(self, id: str) -> list[Path]:
         folders = ["masks", "cutouts"] if self.cutouts else ["masks"]
         return [self._folder / folder / f"{id}.png" for folder in folders]
+
+
+def _digest(pl_module: LightningModule) -> str:
+    """Return the SHA-256 of the module's classes, parameters and buffers, as hexadecimal."""
+    digest = sha256()
+    for name, part in pl_module.named_modules():
+        digest.update(f"{name} {type(part).__module__}.{type(part).__qualname__}\n".encode())
+    # buffers that no checkpoint keeps, too: mean and standard deviation of the input, for example
+    for name, values in (*pl_module.named_parameters(), *pl_module.named_buffers()):
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        content = values.detach().cpu().contiguous().flatten().view(torch.uint8)
+        digest.update(content.numpy().data)
+    return digest.hexdigest()
 
 
 def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from safetensors.torch import save_file
 
 from train.cli import main
 
@@ -270,6 +272,30 @@ def test_results_with_and_without_tiles_are_not_mixed(
     with pytest.raises(SystemExit):
         main([*flags, "--data.finer", "2"])
     assert "holds predictions of another finer" in capsys.readouterr().err
+
+
+def test_masks_by_other_weights_are_not_taken_for_those_of_this_network(
+    predicted: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a checkpoint: the weights are those that the network was built with."""
+    model = yaml.safe_load(RUN.format(root=tmp_path, data=tmp_path))["model"]
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump({"model": model}))
+    flags = ["predict", "--config", str(tmp_path / "model.yaml")]
+    flags += predict_arguments(Path(), predicted[0], tmp_path)[1:]
+    place = flags.index("--ckpt_path")
+    del flags[place : place + 2]
+    for name in ("one", "two"):
+        save_file(torch.nn.Conv2d(3, 1, 3).state_dict(), tmp_path / f"{name}.safetensors")
+
+    def weights(name: str) -> list[str]:
+        return ["--model.net.weights", str(tmp_path / f"{name}.safetensors")]
+
+    main([*flags, *weights("one")])
+    main([*flags, *weights("one")])
+    assert "0 photos to do, 4 done before" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*flags, *weights("two")])
+    assert "holds predictions of another network: delete it" in capsys.readouterr().err
 
 
 def test_tiles_no_finer_than_the_whole_are_refused(
