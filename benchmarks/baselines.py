@@ -92,6 +92,7 @@ def ignore_expected_warnings() -> None:
     """Leave out what Lightning says of runs that need neither workers nor checkpoints."""
     for message in (
         "Attribute '.*' is an instance of `nn.Module`",  # there are no checkpoints
+        "Attribute '.*' removed from hparams",  # neither
         "The '.*_dataloader' does not have many workers",  # one core a process
         "It is recommended to use `self.log\\('(val|test)/.*sync_dist=True",  # one process
         ".*isinstance.treespec, LeafSpec.*",  # torch, raised inside Lightning

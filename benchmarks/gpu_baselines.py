@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.ablation_rows import Row
 from benchmarks.baselines import ignore_expected_warnings
-from benchmarks.baselines_plan import ARMS, NETWORKS, Network, runs_of
+from benchmarks.baselines_plan import ARMS, NETWORKS, RANDOM, Network, runs_of
 from benchmarks.baselines_runs import Campaign, finish
 from benchmarks.baselines_table import score, seeds_of
 from benchmarks.dis_networks import saved_sam_hq
@@ -62,7 +62,8 @@ def _set_up(site: Site, network: Network) -> Iterator[tuple[Campaign, Network]]:
             yield campaign, network
         elif site.is_smoke:
             with saved_sam_hq(network.tiny_size) as folder:
-                yield campaign, replace(network, tiny={"net.init_args.weights": folder})
+                tiny = {"net.init_args.weights": folder}
+                yield campaign, replace(network, tiny=tiny, initialisation=RANDOM)
         elif network.weights.is_file():
             yield campaign, network
         else:

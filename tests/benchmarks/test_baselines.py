@@ -18,6 +18,7 @@ from networks.isnet import ISNet
 from networks.u2net import U2NetP
 
 NUM_IMAGES = 5
+without_checkpoints = pytest.mark.filterwarnings("ignore:Attribute '.*' is an instance of `nn.Mod")
 
 
 def campaign(folder: Path) -> Campaign:
@@ -73,6 +74,7 @@ def test_prompts_and_published_weights_are_those_of_sam_hq_alone() -> None:
 
 
 @pytest.mark.slow
+@without_checkpoints
 @pytest.mark.parametrize(
     ("key", "kind", "optimizer", "rate"),
     [
@@ -94,6 +96,7 @@ def test_network_is_trained_as_its_configuration_says(
 
 
 @pytest.mark.slow
+@without_checkpoints
 def test_arms_of_a_seed_begin_with_the_same_weights() -> None:
     nets = {
         (arm, seed): model_of(Run(network=network("isnet_narrow"), arm=arm, seed=seed)).net
