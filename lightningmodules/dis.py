@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
 from datamodules.seeds import seed_for
+from datamodules.segmentation import SegmentationDataModule
 from lightningmodules.losses import Loss
 from lightningmodules.optimizer_factory import OptimizerFactory
 from lightningmodules.parameter_groups import optimizer_with_factors
@@ -21,6 +22,7 @@ from metrics.dis import DISMetrics
 from metrics.measures import PIXELWISE
 from metrics.quantise import resize, to_truth_size, to_uint8
 from metrics.scores import Evaluated
+from networks.image_size import ChecksImageSize
 from networks.outputs import Outputs
 
 
@@ -76,6 +78,16 @@ class DIS(LightningModule):
         self.test_metrics = DISMetrics(thinner=thinner_of(skeletons))
         if compile:
             self.net.compile()
+
+    def setup(self, stage: str) -> None:
+        """Compare the size of the data with what the network sees, before any step.
+
+        Raises:
+            ValueError: If it does not fit.
+        """
+        data: object = getattr(self.trainer, "datamodule", None)  # none where loaders are given
+        if isinstance(data, SegmentationDataModule) and isinstance(self.net, ChecksImageSize):
+            self.net.check_image_size(*data.size)
 
     def forward(self, batch: Batch) -> Outputs:
         """Return the network's outputs for a batch of floats."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from networks.image_size import ChecksImageSize
 from networks.outputs import Outputs
 from networks.padding import crop_to, pad_to_multiple
 from networks.weights import load_weights
@@ -89,6 +90,15 @@ class ImageInput(nn.Module):
             return outputs
         full = [crop_to(_resize(x, whole), image) for x in outputs.logits]
         return Outputs(logits=full, features=outputs.features)
+
+    def check_image_size(self, height: int, width: int) -> None:
+        """Compare the pixels of an image to come, continued to the divisor, with what `net` sees.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        if isinstance(self.net, ChecksImageSize):
+            self.net.check_image_size(*(x + -x % self.divisor for x in (height, width)))
 
 
 class MaskInput(nn.Module):

@@ -80,15 +80,26 @@ class BiRefNet(nn.Module):
         deepest = self.squeeze_module(torch.cat((*coarse, features[-1]), 1))
         return self.decoder(image, [*features[:-1], deepest])
 
-    def _check(self, image: Tensor) -> None:
-        batch, _, height, width = image.shape
+    def check_image_size(self, height: int, width: int) -> None:
+        """Compare the pixels of an image to come with the coarsest features.
+
+        Raises:
+            ValueError: If a side is no multiple of 32.
+        """
         if height % _DIVISOR or width % _DIVISOR:
             raise ValueError(
                 f"BiRefNet got an image of {height}x{width}: height and width must be multiples of "
                 f"{_DIVISOR}; give data.size one, or networks.adapter.ImageInput divisor {_DIVISOR}"
             )
+
+    def _check(self, image: Tensor) -> None:
+        self.check_image_size(*image.shape[2:])
         # norms that are synchronised see the samples of the other processes too
-        if self.training and batch == 1 and any(type(x) is nn.BatchNorm2d for x in self.modules()):
+        if (
+            self.training
+            and len(image) == 1
+            and any(type(x) is nn.BatchNorm2d for x in self.modules())
+        ):
             raise ValueError(
                 "BiRefNet got one sample to train on, and its batch norms need two: raise the "
                 "batch size of each process, or give it batch_norm false"

@@ -88,11 +88,7 @@ class SamHQ(nn.Module):
         Raises:
             ValueError: If the image has another size than the weights were made for.
         """
-        if batch.image.shape[2:] != (self.size, self.size):
-            raise ValueError(
-                f"these weights of SAM-HQ see images of {self.size} x {self.size} px alone, got "
-                f"{batch.image.shape[2]} x {batch.image.shape[3]}: set data.size to {self.size}"
-            )
+        self.check_image_size(*batch.image.shape[2:])
         image = (batch.image.to(self.mean.dtype) - self.mean) / self.std
         embedding, between = self.sam.get_image_embeddings(image)  # without gradients
         prompts = self._prompts(batch.mask)
@@ -106,6 +102,18 @@ class SamHQ(nn.Module):
             hq_token_only=self.hq_token_only,
         )
         return Outputs(logits=[found.pred_masks[:, 0]])
+
+    def check_image_size(self, height: int, width: int) -> None:
+        """Compare the pixels of an image to come with those that the weights were made for.
+
+        Raises:
+            ValueError: If they differ.
+        """
+        if (height, width) != (self.size, self.size):
+            raise ValueError(
+                f"these weights of SAM-HQ see images of {self.size} x {self.size} px alone, got "
+                f"{height} x {width}: set data.size to {self.size}"
+            )
 
     def _prompts(self, mask: Tensor) -> Prompts:
         if not self.training:

@@ -101,12 +101,7 @@ class UDUN(nn.Module):
             ValueError: If the image has another size: what the small view gives must be as large as
                 what is subtracted from it.
         """
-        if image.shape[2:] != (self.size, self.size):
-            raise ValueError(
-                f"UDUN was built for images of {self.size} x {self.size} px, got "
-                f"{image.shape[2]} x {image.shape[3]}: set data.size to {self.size}, or UDUN's "
-                "size with it"
-            )
+        self.check_image_size(*image.shape[2:])
         large = self._features(image, "HR")
         # corners stay corners, unlike everywhere else in this network: so is the recorded output
         small_image = F.interpolate(image, self.size // _RATIO, mode="bilinear", align_corners=True)
@@ -116,6 +111,18 @@ class UDUN(nn.Module):
         structure = self.struct([*fine, large[2], large[1], large[0]])
         mask = self.linear(self.union_de(trunk, structure))
         return Outputs(logits=[mask, self.linear_t(trunk[-1]), self.linear_s(structure[-1])])
+
+    def check_image_size(self, height: int, width: int) -> None:
+        """Compare the pixels of an image to come with `size`.
+
+        Raises:
+            ValueError: If they differ.
+        """
+        if (height, width) != (self.size, self.size):
+            raise ValueError(
+                f"UDUN was built for images of {self.size} x {self.size} px, got {height} x "
+                f"{width}: set data.size to {self.size}, or UDUN's size with it"
+            )
 
     def _features(self, image: Tensor, view: str) -> dict[int, Tensor]:
         stages = dict(enumerate([image, *self.bkbone(image)]))

@@ -156,6 +156,32 @@ def test_compiled_network_trains_alike_and_keeps_its_keys(tiny_set: Path) -> Non
     assert compiled.net.state_dict().keys() == plain.net.state_dict().keys()
 
 
+# sizes
+
+
+class OnlyEven(TwoMaps):
+    """Counts the images that it is given, and sees those of even sides alone."""
+
+    seen = 0
+
+    def check_image_size(self, height: int, width: int) -> None:
+        if height % 2 or width % 2:
+            raise ValueError(f"got {height} x {width}: set data.size to an even number")
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        self.seen += len(image)
+        return super().forward(image)
+
+
+def test_size_that_the_network_does_not_see_is_an_error_before_any_step(tiny_set: Path) -> None:
+    model = model_of(OnlyEven)
+    data = data_of(tiny_set)
+    data.size = (32, 31)
+    with pytest.raises(ValueError, match=r"got 32 x 31: set data\.size to an even number"):
+        trainer_of().fit(model, data)
+    assert model.net.net.seen == 0  # type: ignore[union-attr]
+
+
 # schedule
 
 

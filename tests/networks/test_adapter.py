@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from networks.adapter import ImageInput, MaskInput
 from networks.isnet import ISNet, ISNetGTEncoder
 from networks.outputs import Outputs
+from networks.udun import UDUN
 
 
 @dataclass
@@ -98,6 +99,15 @@ def test_divisor_pads_and_crops_any_size(size: tuple[int, int]) -> None:
     assert torch.equal(outputs.logits[0], batch.image[:, :1] - 0.5)
     expected = (4, 4) if size == (8, 8) else size
     assert outputs.logits[1].shape[2:] == expected
+
+
+def test_size_is_checked_as_the_network_will_see_it() -> None:
+    with torch.device("meta"):
+        net = UDUN(256)
+    with pytest.raises(ValueError, match=r"got 224 x 256: set data\.size to 256"):
+        ImageInput(net).check_image_size(224, 256)
+    ImageInput(net, divisor=128).check_image_size(224, 256)
+    ImageInput(Half()).check_image_size(3, 5)  # which says nothing of sizes
 
 
 def test_maps_stay_aligned_when_padding_is_cropped() -> None:

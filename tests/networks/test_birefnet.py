@@ -66,6 +66,13 @@ def test_adapter_lets_any_size_in(size: tuple[int, int]) -> None:
     assert [x.shape for x in outputs.logits] == [(1, 1, *size)] * 4
 
 
+def test_sizes_are_checked_before_an_image_is_seen() -> None:
+    net = small()
+    net.check_image_size(32, 64)
+    with pytest.raises(ValueError, match=r"50x64: .* multiples of 32"):
+        net.check_image_size(50, 64)
+
+
 def test_other_sizes_and_lonely_samples_are_one_line_with_the_cure() -> None:
     with pytest.raises(ValueError, match=r"50x64: .* multiples of 32; give data.size one"):
         small()(randn(2, 3, 50, 64))

@@ -73,6 +73,8 @@ def test_prompts_of_a_training_step_follow_the_seed_of_the_step(folder: str) -> 
 def test_another_size_is_refused_with_the_cure(folder: str) -> None:
     with pytest.raises(ValueError, match=f"set data.size to {SIZE}".replace(".", "[.]")):
         SamHQ(folder)(pair(32))
+    with pytest.raises(ValueError, match="got 32 x 64"):
+        SamHQ(folder).check_image_size(32, SIZE)
 
 
 def test_official_file_draws_the_map_of_the_same_weights_in_a_folder(tmp_path: Path) -> None:
