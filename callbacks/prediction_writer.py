@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from callbacks.foreground_colours import foreground_colours
+from callbacks.prompt_protocol import refuse_prompted
 from datamodules.atomic import file_signature, write_atomically
 from datamodules.batch import Batch
 from datamodules.decode import read_image
@@ -72,10 +73,12 @@ class PredictionWriter(Callback):
         """Find out what is left to do.
 
         Raises:
-            ValueError: If the DataModule has no photos to cut out.
+            ValueError: If the DataModule has no photos to cut out, or the network is told where the
+                object is.
         """
         if stage != "predict":
             return
+        refuse_prompted(getattr(pl_module, "net", None), "predict takes")  # claims no folder
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, Photos):
             raise ValueError(

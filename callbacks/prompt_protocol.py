@@ -28,6 +28,23 @@ def protocol_of(pl_module: LightningModule) -> str | None:
     return net.prompt_protocol if isinstance(net, IsPrompted) else None
 
 
+def refuse_prompted(net: object, task: str) -> None:
+    """Hold a network that is told where the object is off photos that have no mask.
+
+    Args:
+        net: Any network.
+        task: What it was asked for, with its verb: "export takes".
+
+    Raises:
+        ValueError: If it is prompted.
+    """
+    if isinstance(net, IsPrompted):
+        raise ValueError(
+            f"{type(net).__name__} is told by the true mask where the object is: {task} networks "
+            "that see the photo alone"
+        )
+
+
 def read_protocol(report: Path) -> str | None:
     """Return what the network of a report was told; None if it saw the photos alone.
 

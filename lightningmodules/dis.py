@@ -136,7 +136,16 @@ class DIS(LightningModule):
 
         Where the batch holds a larger photo, its tiles are seen too, as many at once as the batch
         has samples.
+
+        Raises:
+            ValueError: If the network is told where the object is (it has a ``prompt_protocol``):
+                a photo alone does not say.
         """
+        if hasattr(self.net, "prompt_protocol"):
+            raise ValueError(
+                f"{type(self.net).__name__} is told by the true mask where the object is: predict "
+                "takes networks that see the photo alone"
+            )
         whole = self._logits(batch)
         larger = batch.finer or [None] * len(batch)
         return [

@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser
 from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 
+from callbacks.prompt_protocol import refuse_prompted
 from datamodules.batch import collate
 from datamodules.folder import PhotoFile
 from datamodules.photos import PhotoViews
@@ -26,7 +27,8 @@ class CutOut:
         finer: See `datamodules.photos.PhotoFolder`.
 
     Raises:
-        ValueError: If there is no such checkpoint, it holds another model, or no size is known.
+        ValueError: If there is no such checkpoint, it holds another model or a network that is told
+            where the object is, or no size is known.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class CutOut:
                 f"{checkpoint} holds a {type(model).__name__}, which cuts nothing out: give that "
                 "of a run of configs/dis"
             )
+        refuse_prompted(model.net, "a cut-out needs")
         trained = remembered_size(content)
         if size is None and trained is None:
             raise ValueError(f"{checkpoint} does not say what size it was trained at: give --size")

@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning.pytorch.cli import LightningArgumentParser
 from torch import nn
 
-from callbacks.prompt_protocol import IsPrompted
+from callbacks.prompt_protocol import refuse_prompted
 from datamodules.atomic import write_atomically
 from lightningmodules.dis import DIS
 from networks.udun import UDUN
@@ -75,11 +75,7 @@ class NetworkExport(SegmentationCLI):
 
 
 def _write(net: nn.Module, out: Path, *, size: Size | None, trained_size: Size | None) -> None:
-    if isinstance(net, IsPrompted):
-        raise ValueError(
-            f"{type(net).__name__} is told by the true mask where the object is: export takes "
-            "networks that see the photo alone"
-        )
+    refuse_prompted(net, "export takes")
     size = only_size(net, size)
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:

@@ -19,6 +19,7 @@ from datamodules.dis5k import DIS5K, Splits
 from lightningmodules.dis import DIS
 from lightningmodules.losses import BCE, DeepSupervision
 from lightningmodules.schedules import Cosine, Polynomial, Schedule
+from lightningmodules.tiled_refinement import tile_batch
 from networks.adapter import ImageInput
 from networks.isnet import ISNet
 from train.cli import main
@@ -112,6 +113,15 @@ def test_several_maps_are_all_supervised_and_the_first_is_the_result(tiny_set: P
     # both are smooth, so their means hardly move with the size
     for found, wanted in zip(maps, expected, strict=True):
         assert abs(float(found.float().mean()) / 255 - float(wanted.mean())) < 0.02
+
+
+def test_network_that_is_told_where_the_object_is_predicts_nothing() -> None:
+    class Prompted(nn.Conv2d):
+        prompt_protocol = "prompted: a box was given"
+
+    model = DIS(Prompted(3, 1, 1), DeepSupervision({"bce": BCE()}), SGD)
+    with pytest.raises(ValueError, match="Prompted is told by the true mask where"):
+        model.predict_step(tile_batch(torch.zeros(1, 3, 8, 8)), 0)
 
 
 def test_bf16_trains_to_nearly_the_same_losses_and_keeps_float_weights(tiny_set: Path) -> None:
