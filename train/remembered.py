@@ -1,12 +1,18 @@
 """What a checkpoint remembers of its run, read before anything is built."""
 
 import pickle
+from inspect import Parameter, signature
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
 
 from train.checkpointing import BEST, LAST
+
+_STARTS = {"backbone_weights": None, "encoder_weights": None, "pretrained": False}
+"""Arguments of networks, ours, timm's and segmentation_models_pytorch's, that fetch or read what
+training starts from, and their values that do not."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -32,8 +38,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def remembered_model(checkpoint: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return the model's class path and arguments, for a configuration that names none.
 
-    Files that the network started from are forgotten: the checkpoint holds all weights, and is
-    taken to machines where those files are not.
+    Files and downloads that the network started from are forgotten: the checkpoint holds all
+    weights, and is taken to machines where those files are not. A network that cannot be built
+    without a file, whose sizes it reads from it (SAM-HQ), reads them from the checkpoint.
 
     Raises:
         ValueError: If the checkpoint names no model.
@@ -42,7 +49,10 @@ def remembered_model(checkpoint: dict[str, Any], path: Path) -> dict[str, Any]:
     arguments.pop("_instantiator", None)
     if "_class_path" not in arguments:
         raise ValueError(f"{path} names no model: give a --config that does")
-    return {"class_path": arguments.pop("_class_path"), "init_args": _without_files(arguments)}
+    return {
+        "class_path": arguments.pop("_class_path"),
+        "init_args": _without_files(arguments, path),
+    }
 
 
 def remembered_size(checkpoint: dict[str, Any]) -> tuple[int, int] | None:
@@ -64,10 +74,18 @@ def _no_checkpoint(path: Path) -> str:
     return f"no checkpoint at {path}: look into the checkpoints/ folder of the run"
 
 
-def _without_files(branch: Any) -> Any:
-    if isinstance(branch, dict):
-        return {
-            key: None if key == "weights" and isinstance(value, str) else _without_files(value)
-            for key, value in branch.items()
-        }
-    return [_without_files(item) for item in branch] if isinstance(branch, list) else branch
+def _without_files(branch: Any, path: Path) -> Any:
+    if isinstance(branch, list):
+        return [_without_files(item, path) for item in branch]
+    if not isinstance(branch, dict):
+        return branch
+    found = {key: _without_files(value, path) for key, value in branch.items()}
+    found.update({key: start for key, start in _STARTS.items() if key in found})
+    if isinstance(found.get("weights"), str):
+        found["weights"] = None
+    arguments = branch.get("init_args")
+    if isinstance(arguments, dict) and isinstance(arguments.get("weights"), str):
+        parameter = signature(resolve_name(branch["class_path"])).parameters.get("weights")
+        if parameter is not None and parameter.default is Parameter.empty:
+            found["init_args"]["weights"] = str(path)
+    return found
