@@ -19,6 +19,7 @@ _PREFIXES = ("module.", "_orig_mod.", "net.")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _FILE_NAMES = ("weights.safetensors", "model.safetensors")
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+_COUNTER = "num_batches_tracked"
 _NUM_EXAMPLES = 3
 
 
@@ -31,7 +32,9 @@ def load_weights(net: nn.Module, weights: str) -> None:
 
     Prefixes that all keys share (``module.`` of data parallel, ``_orig_mod.`` of torch.compile,
     ``net.`` of our adapters and modules, in any order) are ignored on both sides, so the file of
-    an adapter fits the bare network and the reverse. Other number types are converted.
+    an adapter fits the bare network and the reverse. Other number types are converted. Files from
+    before batch norm counted its batches (PyTorch 0.4.1) may lack those counters, which keep their
+    values: only a batch norm without momentum reads them.
 
     Args:
         net: Keeps its values if an error is raised.
@@ -54,7 +57,7 @@ def load_weights(net: nn.Module, weights: str) -> None:
             f"weights {path} do not fit {type(net).__name__}: {'; '.join(problems)}. "
             f"{_cure(found, wanted)}"
         )
-    net.load_state_dict({names[short]: value for short, value in found.items()})
+    net.load_state_dict({**own, **{names[short]: value for short, value in found.items()}})
 
 
 def read_weights(weights: str) -> dict[str, Tensor]:
@@ -164,7 +167,7 @@ def _cure(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
 
 
 def _problems(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> list[str]:
-    missing = [name for name in wanted if name not in found]
+    missing = [name for name in wanted if name not in found and not name.endswith(_COUNTER)]
     unexpected = [name for name in found if name not in wanted]
     reshaped = [
         f"{name} {tuple(found[name].shape)} for {tuple(wanted[name].shape)}"

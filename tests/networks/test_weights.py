@@ -73,6 +73,19 @@ def test_half_precision_is_converted(tmp_path: Path) -> None:
     torch.testing.assert_close(net[0].weight, source[0].weight, rtol=1e-2, atol=1e-3)
 
 
+def test_file_from_before_batch_norm_counted_batches_fits(tmp_path: Path) -> None:
+    source, net, path = small(), small(), tmp_path / "resnet.pth"
+    nn.init.uniform_(source[1].running_mean)
+    state = source.state_dict()
+    del state["1.num_batches_tracked"]
+    torch.save(state, path)
+    net[1].num_batches_tracked.fill_(7)
+    load_weights(net, str(path))
+    assert net[1].num_batches_tracked == 7
+    source[1].num_batches_tracked.fill_(7)
+    assert_equal_weights(net, source)
+
+
 def message_of(net: nn.Module, weights: object) -> str:
     with pytest.raises(WeightsError) as caught:
         load_weights(net, str(weights))
