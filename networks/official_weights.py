@@ -31,6 +31,20 @@ def published_network(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
+def owner_of(state: Mapping[str, Tensor]) -> str:
+    """Return a sentence for the error of weights that do not fit.
+
+    Args:
+        state: See `published_network`.
+
+    Returns:
+        Such as ". They are those of networks.u2net.U2NetP", with the stop of the sentence before;
+        empty where the layout is none of the published ones.
+    """
+    found = published_network(state)
+    return f". They are those of {found}" if found else ""
+
+
 def _nested_u(state: Mapping[str, Tensor]) -> str | None:
     """IS-Net, its encoder of masks, U2-Net and U2-NetP."""
     first, second = (_size(state, f"stage{n}.rebnconvin.conv_s1.weight") for n in (1, 2))

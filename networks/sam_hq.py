@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from networks.adapter import ImageAndMask
+from networks.official_weights import owner_of
 from networks.outputs import Outputs
 from networks.sam_hq_decoder import as_published
 from networks.sam_hq_keys import sam_hq_sizes, to_transformers
@@ -149,7 +150,7 @@ def _converted(weights: str) -> nn.Module:
     try:
         state = to_transformers(state)
     except ValueError as error:
-        raise WeightsError(f"weights {weights}: {error}") from error
+        raise WeightsError(f"weights {weights}: {error}{owner_of(state)}") from error
     sizes = sam_hq_sizes(state)
     config = SamHQConfig(
         vision_config=SamHQVisionConfig(**sizes._asdict()),

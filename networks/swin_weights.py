@@ -4,6 +4,7 @@ import re
 
 from torch import Tensor, nn
 
+from networks.official_weights import owner_of
 from networks.weights import WeightsError, read_weights
 
 # of the classifier alone, or computed anew
@@ -26,7 +27,8 @@ def load_classifier(net: nn.Module, weights: str) -> None:
     Raises:
         WeightsError: If the weights cannot be had, cannot be read or are of another Swin.
     """
-    found = backbone_keys(read_weights(weights))
+    state = read_weights(weights)
+    found = backbone_keys(state)
     own = net.state_dict()
     wanted = {
         key: x
@@ -40,6 +42,7 @@ def load_classifier(net: nn.Module, weights: str) -> None:
             f"weights {weights} do not fit {type(net).__name__}: {len(wrong)} keys are missing, "
             f"unexpected or of another shape ({', '.join(wrong[:_NUM_EXAMPLES])}, ...). Give those "
             "of a Swin classifier of the same size and window, or a backbone of theirs"
+            f"{owner_of(state)}"
         )
     net.load_state_dict({**own, **found})
 

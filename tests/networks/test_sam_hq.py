@@ -7,6 +7,7 @@ from torch import Tensor
 
 from networks.sam_hq import SamHQ
 from networks.sam_hq_keys import to_transformers
+from networks.u2net import U2NetP
 from networks.weights import WeightsError
 from tests.networks.official import randn
 from tests.networks.tiny_sam_hq import (
@@ -111,3 +112,9 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
         SamHQ(str(tmp_path / "a.pth"))
     with pytest.raises(WeightsError, match="neither an official file"):
         SamHQ(str(tmp_path))
+
+
+def test_weights_of_another_published_network_are_named(tmp_path: Path) -> None:
+    torch.save(U2NetP(width=0.25).state_dict(), tmp_path / "u2netp.pth")
+    with pytest.raises(WeightsError, match=r"They are those of networks\.u2net\.U2NetP with width"):
+        SamHQ(str(tmp_path / "u2netp.pth"))

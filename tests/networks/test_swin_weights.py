@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from networks.swin import Swin
 from networks.swin_weights import backbone_keys
+from networks.u2net import U2NetP
 from networks.weights import WeightsError
 from tests.networks.official import fill, randn
 
@@ -78,3 +79,9 @@ def test_other_classifiers_are_refused_in_one_line(tmp_path: Path) -> None:
         WeightsError, match=r"do not fit Swin: 5 keys .*of the same size and window"
     ):
         swin(path, window=4)
+
+
+def test_weights_of_another_published_network_are_named(tmp_path: Path) -> None:
+    torch.save(U2NetP(width=0.25).state_dict(), tmp_path / "u2netp.pth")
+    with pytest.raises(WeightsError, match=r"They are those of networks\.u2net\.U2NetP with width"):
+        swin(tmp_path / "u2netp.pth")
