@@ -45,7 +45,8 @@ class UDUN(nn.Module):
             on. The published network
             knows 1024 alone; the weights of one fit any other.
         backbone_weights: What to load into the ResNet-50 before training, a classifier of ImageNet
-            in torchvision's layout; see `networks.weights.load_weights`. None: random.
+            in torchvision's layout; see `networks.weights.load_weights`. None: random. Not read
+            where there are `weights`.
         weights: What to load into the whole network. None: random but for the backbone.
 
     Raises:
@@ -66,7 +67,8 @@ class UDUN(nn.Module):
                 f"size {size} must be a multiple of {_DIVISOR} from {_LEAST} on, published: 1024"
             )
         self.size = size
-        self.bkbone = _ResNet50(backbone_weights)
+        # the whole network's weights hold the backbone's: nothing is read or fetched twice
+        self.bkbone = _ResNet50(backbone_weights if weights is None else None)
         for i, channels in _LARGE.items():
             self.add_module(f"convHR{i}", _narrowed(*channels))
         for i, channels in _SMALL.items():

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -56,3 +58,10 @@ def test_other_sizes_are_refused_with_the_cure(shape: tuple[int, int]) -> None:
 def test_a_size_that_no_network_has_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="multiple of 128"):
         UDUN(size)
+
+
+def test_backbone_is_not_fetched_where_the_whole_network_is_loaded(tmp_path: Path) -> None:
+    source = UDUN(256)
+    torch.save(source.state_dict(), tmp_path / "udun.pth")
+    net = UDUN(256, "gone/resnet50.pth", weights=str(tmp_path / "udun.pth"))
+    assert net.bkbone.conv1.weight.equal(source.bkbone.conv1.weight)
