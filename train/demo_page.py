@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from callbacks.foreground_colours import foreground_colours
 from datamodules.decode import read_image
-from train.demo_pictures import adjusted, on_ground, png, preview
+from train.demo_pictures import adjusted, on_ground, png, preview, require_photo
 
 GROUNDS = {
     "transparent": None,
@@ -22,6 +22,8 @@ GROUNDS = {
     "green": (0, 177, 64),
 }
 _KEPT = 3600  # seconds that a visitor's pictures and files stay
+_MOST_BYTES = "50mb"  # of a file
+_MOST_VISITORS = 20  # whose photos are kept in memory, some hundred megabytes each
 Mask = Callable[[Path], NDArray[np.uint8]]
 Pictures = tuple[tuple[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.uint8], str]
 
@@ -112,6 +114,8 @@ def serve(page: gr.Blocks, host: str, port: int, *, ready: Callable[[str], None]
             footer_links=[],
             prevent_thread_lock=True,
             show_error=True,
+            max_file_size=_MOST_BYTES,
+            state_session_capacity=_MOST_VISITORS,
         )
     except OSError as error:
         raise OSError(f"no page at {host}:{port}, the port may be taken: give --port") from error
@@ -123,6 +127,7 @@ def _look(mask_of: Mask, path: str) -> Seen:
     """Find the mask of an uploaded file."""
     file = Path(path)
     try:
+        require_photo(file)
         return Seen(file.stem, read_image(file), mask_of(file))
     except ValueError as error:  # of a file that is no photo, too
         # without the folder of the server

@@ -1,10 +1,37 @@
 """What the demo shows and gives away of a mask. Letters: h, w the photo's size."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from datamodules.decode import BROKEN_FILE, DecodeError
 
 _MOST = 1400  # pixels of a side: enough for a screen, and quick to send
+_MOST_PIXELS = 100_000_000  # of a photo; decoded, masked and cut out it takes some gigabytes
+# those of photos that the repository reads: Pillow knows forty more, some run other programs
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+
+
+def require_photo(path: Path) -> None:
+    """Look at the header of a file from a stranger before anything is decoded.
+
+    Raises:
+        DecodeError: If it is no image of a known format, or has more than 100 million pixels: a
+            small file can hold gigabytes.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as picture:
+            width, height = picture.size
+    except BROKEN_FILE as error:
+        raise DecodeError(f"{path}: no image, or broken from the start") from error
+    if width * height > _MOST_PIXELS:
+        raise DecodeError(
+            f"{path}: {width} x {height} are more than {_MOST_PIXELS // 10**6} million pixels: "
+            "make it smaller"
+        )
 
 
 def adjusted(alpha: NDArray[np.uint8], threshold: float, softness: float) -> NDArray[np.uint8]:

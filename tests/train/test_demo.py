@@ -178,6 +178,21 @@ def test_file_that_is_no_photo_is_one_line_without_the_servers_folders(
 
 
 @needs_gradio
+def test_small_file_of_very_many_pixels_is_one_line(page: httpx.Client, tmp_path: Path) -> None:
+    Image.new("1", (12_000, 12_000)).save(tmp_path / "huge.png")
+    assert (tmp_path / "huge.png").stat().st_size < 1e6
+    event, found = answer(page, "look", uuid4().hex, uploaded(page, tmp_path / "huge.png"))
+    assert event == "error"
+    assert "huge.png: 12000 x 12000 are more than 100 million pixels" in str(found)
+
+
+@needs_gradio
+def test_file_above_50_megabytes_is_refused(page: httpx.Client) -> None:
+    files = {"files": ("large.jpg", bytes(51 * 2**20))}
+    assert page.post("/gradio_api/upload", files=files).status_code == 413
+
+
+@needs_gradio
 def test_page_asks_for_nothing_from_elsewhere(page: httpx.Client) -> None:
     """Neither fonts nor scripts: examples inside the description of the API are but text."""
     text = page.get("/").text

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from train.demo_pictures import adjusted, on_ground, png, preview
+from datamodules.decode import DecodeError
+from train.demo_pictures import adjusted, on_ground, png, preview, require_photo
 
 VALUES = np.arange(256, dtype=np.uint8)[None]
 
@@ -54,3 +58,21 @@ def test_file_holds_the_colours_and_the_mask() -> None:
     alpha = np.random.default_rng(1).integers(0, 256, (7, 5), np.uint8)
     read = cv2.imdecode(np.frombuffer(png(colours, alpha), np.uint8), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(cv2.cvtColor(read, cv2.COLOR_BGRA2RGBA), np.dstack([colours, alpha]))
+
+
+def test_photo_of_more_than_100_million_pixels_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    Image.new("1", (10_000, 10_000)).save(path)
+    require_photo(path)
+    Image.new("1", (10_001, 10_000)).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])  # no pixel of it has to be there
+    with pytest.raises(DecodeError, match="10001 x 10000 are more than 100 million pixels"):
+        require_photo(path)
+
+
+@pytest.mark.parametrize("format", ["PPM", "ICNS"])
+def test_formats_of_other_programs_are_not_opened(format: str, tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "photo.png", format=format)
+    with pytest.raises(DecodeError, match="no image"):
+        require_photo(tmp_path / "photo.png")
