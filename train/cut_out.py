@@ -1,6 +1,7 @@
 """The network of a checkpoint, for one photo at a time. Letters: h, w the photo's size."""
 
 import warnings
+from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from datamodules.batch import collate
 from datamodules.folder import PhotoFile
 from datamodules.photos import PhotoViews
 from lightningmodules.dis import DIS
+from train.errors import one_line
 from train.remembered import read_checkpoint, remembered_model, remembered_size
 
 
@@ -65,9 +67,12 @@ class CutOut:
 
 
 def _built(remembered: dict[str, Any]) -> LightningModule:
-    parser = ArgumentParser()
+    parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningModule, "model")
-    config = parser.parse_object({"model": remembered})
+    try:
+        config = parser.parse_object({"model": remembered})
+    except ArgumentError as error:
+        raise ValueError(one_line(str(error))) from error
     with warnings.catch_warnings():
         # said of the objects that the module remembers as its arguments: it is never saved here
         warnings.filterwarnings("ignore", "Attribute '.*' is an instance of `nn.Module`")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from train.cli import USER_ERRORS, fail, note
 from train.cut_out import CutOut
+from train.errors import one_line
 from train.quiet import ignore_expected_warnings
 
 
@@ -27,10 +28,10 @@ def main(args: list[str] | None = None) -> None:
         cut_out = CutOut(options.ckpt_path, options.size, finer=options.finer)
         from train.demo_page import demo_page, serve  # an extra, see pyproject.toml
 
-        page = demo_page(cut_out, title=f"`{options.ckpt_path}` at {_sides(cut_out)} px")
+        page = demo_page(cut_out, title=f"`{options.ckpt_path.name}` at {_sides(cut_out)} px")
         serve(page, options.host, options.port, ready=note)
     except USER_ERRORS as error:
-        fail(str(error).splitlines()[0])
+        fail(one_line(str(error)))
 
 
 def _sides(cut_out: CutOut) -> str:

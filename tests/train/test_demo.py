@@ -14,6 +14,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -193,6 +194,15 @@ def test_file_above_50_megabytes_is_refused(page: httpx.Client) -> None:
 
 
 @needs_gradio
+def test_page_names_the_checkpoint_without_the_servers_folders(
+    page: httpx.Client, checkpoint: Path
+) -> None:
+    text = page.get("/").text
+    assert checkpoint.name in text
+    assert str(checkpoint.parent) not in text
+
+
+@needs_gradio
 def test_page_asks_for_nothing_from_elsewhere(page: httpx.Client) -> None:
     """Neither fonts nor scripts: examples inside the description of the API are but text."""
     text = page.get("/").text
@@ -219,3 +229,16 @@ def test_missing_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert leaving.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"no checkpoint at {path}" in line
+
+
+@needs_gradio
+def test_error_of_several_lines_is_told_whole_in_one(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    content["hyper_parameters"]["net"] = {"class_path": "networks.none.Net"}
+    torch.save(content, tmp_path / "other.ckpt")
+    with pytest.raises(SystemExit):
+        main(["--ckpt_path", str(tmp_path / "other.ckpt")])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "networks.none" in line
