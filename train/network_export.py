@@ -10,6 +10,7 @@ from torch import nn
 from callbacks.prompt_protocol import refuse_prompted
 from datamodules.atomic import write_atomically
 from lightningmodules.dis import DIS
+from networks.fp_dis import FPDIS
 from networks.udun import UDUN
 from train.cli import SegmentationCLI, note, run_command
 from train.remembered import read_checkpoint, remembered_size
@@ -120,8 +121,9 @@ def _out(out: str | None, ckpt_path: str | None) -> Path:
 
 
 def _name(net: nn.Module) -> str:
+    """Return the network's class, or that no published network of this name is meant."""
     inner = getattr(net, "net", net)
-    return type(inner).__name__
+    return "FP-DIS (interpretation)" if isinstance(inner, FPDIS) else type(inner).__name__
 
 
 def _sizes(size: Size | None) -> str:

@@ -124,3 +124,20 @@ def test_network_keeps_its_own_size() -> None:
     assert only_size(ImageInput(nn.Conv2d(3, 1, 1)), None) is None
     with pytest.raises(ValueError, match="256 x 256 px alone, got --size"):
         only_size(net, (512, 512))
+
+
+@pytest.mark.slow
+def test_interpretation_is_called_so_in_the_file_and_on_stderr(
+    write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interpretation(config: dict) -> None:  # type: ignore[type-arg]
+        config["model"]["init_args"]["net"]["init_args"]["net"] = {
+            "class_path": "networks.fp_dis.FPDIS",
+            "init_args": {"backbone": "resnet18", "channels": 8},
+        }
+
+    out = tmp_path / "net.onnx"
+    main(["--to", "onnx", "--config", write_config(interpretation), "--out", str(out)])
+    assert "holds FP-DIS (interpretation) for" in capsys.readouterr().err
+    facts = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
+    assert facts["network"] == "FP-DIS (interpretation)"
