@@ -11,6 +11,7 @@ from torch import nn
 
 from networks.sam_hq import SamHQ
 from tests.networks.tiny_sam_hq import save_tiny_sam_hq
+from train.cut_out import CutOut
 from train.remembered import read_checkpoint, remembered_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:Attribute '.*' is an instance of `nn.Module`")
@@ -73,3 +74,21 @@ def test_sam_hq_is_built_from_its_own_checkpoint(tmp_path: Path) -> None:
     found = rebuilt(read_checkpoint(path), path).state_dict()
     assert found.keys() == source.state_dict().keys()
     assert all(x.equal(found[key]) for key, x in source.state_dict().items())
+
+
+def test_cut_out_by_a_network_that_is_told_where_the_object_is_is_refused(tmp_path: Path) -> None:
+    weights = str(save_tiny_sam_hq(tmp_path / "sam_hq"))
+    net = {"class_path": "networks.sam_hq.SamHQ", "init_args": {"weights": weights}}
+    state = {f"net.{key}": x for key, x in SamHQ(weights).state_dict().items()}
+    path = tmp_path / "last.ckpt"
+    torch.save({**checkpoint_of(net), "state_dict": state}, path)
+    with pytest.raises(ValueError, match="SamHQ is told by the true mask where the object is"):
+        CutOut(path, 64)
+
+
+def test_model_that_cannot_be_built_any_more_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({**checkpoint_of({"class_path": "networks.none.Net"}), "state_dict": {}}, path)
+    with pytest.raises(ValueError, match=r"networks\.none") as raised:
+        CutOut(path, 64)
+    assert len(str(raised.value).splitlines()) == 1
