@@ -20,6 +20,7 @@ def report(subsets: str = "aabc", classes: str = "xyxx") -> RunReport:
         area_of={},
         values={"mae": np.zeros(4)},
         curve_names=frozenset(),
+        protocol=None,
     )
 
 

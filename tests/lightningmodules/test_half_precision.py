@@ -58,9 +58,8 @@ def model_of(net: nn.Module, *, channels_last: bool = False) -> DIS:
     return DIS(net, loss, sgd, channels_last=channels_last, skeletons=None)
 
 
-def run(model: DIS, data: Path, size: int, precision: str) -> None:
-    """Predict photos, some of them in tiles, and test."""
-    trainer = Trainer(
+def trainer_of(precision: str) -> Trainer:
+    return Trainer(
         precision=precision,  # type: ignore[arg-type]  # a list of literals
         accelerator="cpu",
         logger=False,
@@ -70,14 +69,22 @@ def run(model: DIS, data: Path, size: int, precision: str) -> None:
         limit_predict_batches=1,
         limit_test_batches=1,
     )
+
+
+def run(model: DIS, data: Path, size: int, precision: str) -> None:
+    """Predict photos, some of them in tiles, and test."""
     photos = PhotoFolder(data / "DIS-TE1" / "im", size=size, batch_size=2, finer=1.2, num_workers=0)
-    found = trainer.predict(model, photos)
+    found = trainer_of(precision).predict(model, photos)
     assert found is not None
     maps = [x for batch in found for x in batch]  # type: ignore[union-attr]
     assert [(x.dtype, tuple(x.shape)) for x in maps] == [(torch.uint8, (40, 48))] * len(maps)
+    score(model, data, size, precision)
+
+
+def score(model: DIS, data: Path, size: int, precision: str) -> None:
     splits = Splits(test=["DIS-TE1"])
     truths = DIS5K(data, size=size, batch_size=2, cache=None, num_workers=0, splits=splits)
-    (scores,) = trainer.test(model, truths, verbose=False)
+    (scores,) = trainer_of(precision).test(model, truths, verbose=False)
     assert 0 <= scores["test/max_f"] <= 1
 
 
@@ -101,5 +108,6 @@ def test_encoder_of_masks_runs_in_half_precision(precision: str, tiny_set: Path)
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_sam_hq_runs_in_half_precision(precision: str, tiny_set: Path, tmp_path: Path) -> None:
+    """Tested alone: it is told where the object is, which predict refuses."""
     folder = tiny_sam_hq.save_tiny_sam_hq(tmp_path / "sam_hq")
-    run(model_of(SamHQ(str(folder))), tiny_set, tiny_sam_hq.SIZE, precision)
+    score(model_of(SamHQ(str(folder))), tiny_set, tiny_sam_hq.SIZE, precision)
