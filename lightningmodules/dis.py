@@ -41,7 +41,7 @@ class DIS(LightningModule):
             ``trainer.max_steps``.
         channels_last: Whether `net` and images use the memory format that convolutions in bf16
             are fastest with.
-        compile: Whether `net` is compiled by ``torch.compile``.
+        compile: Whether `net` and `loss` are compiled by ``torch.compile``.
         seed: Seed of the noise inside `net` (dropout), drawn anew from (seed, step) at each
             step so that a resumed run meets the same; the command line links it to
             ``seed_everything``.
@@ -78,6 +78,7 @@ class DIS(LightningModule):
         self.test_metrics = DISMetrics(thinner=thinner_of(skeletons))
         if compile:
             self.net.compile()
+            self.loss.compile()
 
     def setup(self, stage: str) -> None:
         """Compare the size of the data with what the network sees, before any step.
