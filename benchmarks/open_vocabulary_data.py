@@ -23,7 +23,7 @@ from generation.procedural_label_maps import ProceduralLabelMaps
 
 SIZE = 64
 """Height and width of the procedural scenes, in pixels."""
-REAL_SIZES = {"clothing": (144, 96), "camvid": (96, 128)}
+REAL_SIZES = {"clothing": (96, 64), "camvid": (96, 128)}
 """Height and width that real photos are trained at, in pixels."""
 
 

@@ -35,9 +35,12 @@ from networks.clip_seg import ClipSeg
 from networks.clip_training_free import CorrelativeAttention, TrainingFreeClip, ValueAttention
 
 STEPS = {COUNTERFACTUAL: 400, NAMES: 600}
-REAL_STEPS = 300
-LEARNING_RATE = 5e-4
-"""Of the image encoder; twice as much for prompts and decoder."""
+REAL_STEPS = 800
+LEARNING_RATE, REAL_LEARNING_RATE = 5e-4, 1e-3
+"""Of the image encoder; twice as much for prompts and decoder.
+
+On real photos the small CLIP, which saw none, learns at the higher one (mIoU .26 against .23).
+"""
 Scores = dict[str, float]
 
 
@@ -89,10 +92,11 @@ def trained(campaign: Campaign, run: Run) -> ClipSeg:
         prior=0.5 if run.arm.endswith("one half") else 0.01,
         weights=str(campaign.weights(pretrained)) if run.arm.endswith("pretrained") else None,
     )
+    learning_rate = REAL_LEARNING_RATE if run.group in REAL_SIZES else LEARNING_RATE
     model = OpenVocabulary(
         net,
         MaskMatching(),
-        partial(AdamW, lr=LEARNING_RATE, weight_decay=0.01),
+        partial(AdamW, lr=learning_rate, weight_decay=0.01),
         vocabulary=campaign.sets.vocabulary(run),
         contrast=contrast_of(run.arm) if run.group == COUNTERFACTUAL else None,
         num_categories=run.num_categories,

@@ -127,10 +127,11 @@ class Sets:
         return LabelledPhotos(train=train, test=test, num_workers=0, seed=run.seed)
 
     def _small(self, group: str) -> SmallPhotos:
+        height, width = size = REAL_SIZES[group]
         return SmallPhotos(
             self.real[group],
-            self.work / "small" / group,
-            size=REAL_SIZES[group],
+            self.work / "small" / f"{group}-{height}x{width}",
+            size=size,
             background=group == CLOTHING,
         )
 
