@@ -5,9 +5,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from datamodules.sample import MaskKind, Sample
 from tests.datamodules.generated_sets import toy_set
+from tests.train.launchers import DDP, lightning
 from train.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +58,26 @@ def test_configuration_runs_a_batch(name: str, tmp_path: Path) -> None:
         ]
     )
     assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+    """Both ranks' masks are counted together, and each image has the classes it has alone."""
+    toy_set(tmp_path / "set", 12, made=partial(labelled, name="red metal bed"))
+    name = "clip_seg/quickstart.yaml"
+    arguments = [
+        *("fit", "--config", str(ROOT / "configs" / name)),
+        *("--config", str(ROOT / "tests" / "overlays" / name)),
+        *("--data.roots", f"[{tmp_path / 'set'}]", "--data.val_share", "0"),
+        *("--model.net.dropout", "0", "--model.schedule", "null", "--trainer.max_steps", "3"),
+        # Adam would make steps of full length of gradients that are zero but for rounding
+        *("--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "0.003"),
+        *("--trainer.limit_val_batches", "0", "--checkpoint.monitor", "null"),
+        *("--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu"),
+    ]
+    main([*arguments, "--trainer.default_root_dir", str(tmp_path / "one")])
+    lightning([*arguments, "--config", DDP, "--trainer.default_root_dir", str(tmp_path / "two")])
+    one, two = (load_file(tmp_path / run / "weights.safetensors") for run in ("one", "two"))
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, atol=1e-5, rtol=1e-5)
