@@ -58,8 +58,8 @@ def small_convolutions() -> ImageInput:
 
 
 def small_birefnet() -> ImageInput:
-    # a window that no map of a usual size is a multiple of, and blocks with and without a shift
-    backbone = Swin(8, (2, 1, 1, 1), heads=(1, 2, 2, 4), window=3)
+    # the window of Swin-T, which no map here is a multiple of; blocks with and without a shift
+    backbone = Swin(8, (2, 1, 1, 1), heads=(1, 2, 2, 4), window=7)
     return ImageInput(BiRefNet(backbone), divisor=32)
 
 
