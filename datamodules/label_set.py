@@ -122,11 +122,16 @@ def read_list(path: Path) -> list[str]:
     """Return the names of a list with one photo a line; what follows a space is passed over.
 
     Raises:
-        DatasetError: If there is no such list, it is empty, or names a photo twice.
+        DatasetError: If there is no such list, it is no text in UTF-8 or empty, or names a photo
+            twice.
     """
     if not path.is_file():
         raise DatasetError(f"no list {path}: it names the photos of the split, one a line")
-    names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    try:
+        text = path.read_text("utf-8-sig")  # some editors put a mark before the first name
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"the list {path} is no text in UTF-8: save it so") from error
+    names = [line.split()[0] for line in text.splitlines() if line.strip()]
     if not names:
         raise DatasetError(f"the list {path} is empty: it names the photos of the split")
     if len(set(names)) < len(names):

@@ -276,6 +276,22 @@ def qualifier_of(name: str) -> str:
     return name.removeprefix(without_qualifier(name)).strip(" ()")
 
 
+def qualifier_length(text: str, name: str) -> int:
+    """Return how many characters at the start of a text are the qualifier of a class before it.
+
+    It stands after a comma, in any case, as `Vocabulary.prompt_names` tells two bows apart.
+
+    Example:
+        >>> qualifier_length(", Weapon on a wall", "bow (weapon)")
+        8
+        >>> qualifier_length(", weaponry", "bow (weapon)"), qualifier_length(", red", "bow")
+        (0, 0)
+    """
+    qualifier = qualifier_of(name)
+    found = re.match(rf", {re.escape(qualifier)}(?!\w)", text, re.IGNORECASE)
+    return len(found[0]) if found and qualifier else 0
+
+
 def normalised(term: str) -> str:
     """Return a term for comparison: lower case, words apart by one space.
 
@@ -289,7 +305,7 @@ def normalised(term: str) -> str:
 def _read(path: Path | str) -> Vocabulary:
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text("utf-8-sig")  # some editors put a mark before the first name
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: no list of class names can be read: {error}") from error
     try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from datamodules.seeds import seed_for
-from datamodules.vocabulary import Vocabulary, qualifier_of
+from datamodules.vocabulary import Vocabulary, qualifier_length
 from generation.prompts.templates import SLOTS
 from generation.prompts.wording import article, spoken
 
@@ -154,9 +154,7 @@ def without_classes(text: str, class_names: Sequence[str], replacement: str = NO
     for mention in reversed(found):
         before = re.sub(r"\b(?:an?|the)\s+$", "", text[: mention.start], flags=re.IGNORECASE)
         rest = text[mention.stop :]
-        qualifier = qualifier_of(class_names[mention.index])
-        if qualifier:  # as `Vocabulary.prompt_names` tells two bows apart
-            rest = rest.removeprefix(f", {qualifier}")
+        rest = rest[qualifier_length(rest, class_names[mention.index]) :]
         text = f"{before}{replacement}{rest}"
     return text
 

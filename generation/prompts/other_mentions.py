@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from datamodules.vocabulary import Vocabulary, qualifier_of
+from datamodules.vocabulary import Vocabulary, qualifier_length
 
 
 class OtherMentions:
@@ -51,9 +51,6 @@ class OtherMentions:
     def _own_spans(self, text: str) -> list[tuple[int, int]]:
         spans = []
         for mention in self._own.mentions(text):
-            stop = mention.stop
-            qualifier = f", {qualifier_of(self._own.names[mention.index])}"
-            if text[stop : stop + len(qualifier)].casefold() == qualifier.casefold():
-                stop += len(qualifier)  # as `Vocabulary.prompt_names` tells two bows apart
-            spans.append((mention.start, stop))
+            num = qualifier_length(text[mention.stop :], self._own.names[mention.index])
+            spans.append((mention.start, mention.stop + num))
         return spans

@@ -48,6 +48,20 @@ def test_photos_come_in_the_order_of_their_list(tmp_path: Path) -> None:
     assert [files.id for files in PascalVOC(root).find().files] == ["b", "c", "a"]
 
 
+def test_mark_that_an_editor_puts_before_a_list_is_no_part_of_a_photo(tmp_path: Path) -> None:
+    root = write_voc(tmp_path, {name: labels_of(1) for name in "ba"})
+    path = root / "ImageSets" / "Segmentation" / "val.txt"
+    path.write_text("b\na\n", encoding="utf-8-sig")
+    assert [files.id for files in PascalVOC(root).find().files] == ["b", "a"]
+
+
+def test_a_list_in_another_encoding_is_one_clear_error(tmp_path: Path) -> None:
+    root = write_voc(tmp_path, {"a": labels_of(1)})
+    (root / "ImageSets" / "Segmentation" / "val.txt").write_text("a\n", encoding="utf-16")
+    with pytest.raises(DatasetError, match=r"val\.txt is no text in UTF-8"):
+        PascalVOC(root).find()
+
+
 def test_context_has_its_own_folders(tmp_path: Path) -> None:
     folders = {"labels": "SegmentationClassContext", "lists": "ImageSets/SegmentationContext"}
     root = write_voc(tmp_path, {"2008_000002": labels_of(0, 59)}, **folders)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.inflections import inflections
+from datamodules.inflections import inflections, is_plural
 from datamodules.vocabulary import (
     SHIPPED,
     Vocabulary,
@@ -56,6 +56,14 @@ def test_a_list_that_cannot_be_meant_is_one_clear_error(
         read_vocabulary(path)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
+
+
+def test_mark_that_an_editor_puts_before_a_text_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("dog\ncat\n", encoding="utf-8-sig")
+    assert read_vocabulary(path).names == ("dog", "cat")
+    path.write_text("# animals\ndog\n", encoding="utf-8-sig")
+    assert read_vocabulary(path).names == ("dog",)
 
 
 def test_a_missing_list_is_one_clear_error(tmp_path: Path) -> None:
@@ -112,11 +120,32 @@ def test_a_text_speaks_of_classes_in_any_form(text: str, expected: list[tuple[st
 @pytest.mark.parametrize(
     ("one", "many"),
     [("person", "people"), ("shelf", "shelves"), ("knife", "knives"), ("berry", "berries"),
-     ("box", "boxes"), ("fireman", "firemen"), ("goose", "geese"), ("cat", "cats")],
+     ("box", "boxes"), ("fireman", "firemen"), ("goose", "geese"), ("cat", "cats"),
+     ("cactus", "cacti"), ("cactus", "cactuses"), ("quiz", "quizzes"), ("die", "dice"),
+     ("hippopotamus", "hippopotami"), ("octopus", "octopi"), ("octopus", "octopodes"),
+     ("antenna", "antennae"), ("bandeau", "bandeaux"), ("salesperson", "salespeople")],
 )  # fmt: skip
 def test_singular_and_plural_find_each_other(one: str, many: str) -> None:
     assert many in inflections(one)
     assert one in inflections(many)
+
+
+@pytest.mark.parametrize("many", ["cacti", "dice", "quizzes", "bandeaux", "children"])
+def test_irregular_plurals_take_no_article(many: str) -> None:
+    assert is_plural(many)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Hippopotami in a river", "hippopotamus"),
+        ("two octopi", "octopus (food)"),
+        ("styli on a desk", "stylus"),
+        ("a house with antennae", "antenna"),
+    ],
+)
+def test_latin_plurals_of_lvis_are_found_in_texts(text: str, name: str) -> None:
+    assert name in [LVIS.names[mention.index] for mention in LVIS.mentions(text)]
 
 
 @pytest.mark.parametrize(
