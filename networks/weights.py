@@ -1,6 +1,7 @@
 """Weights from a file, a folder or the Hugging Face hub into a network, all or nothing."""
 
 import re
+import struct
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -12,6 +13,18 @@ from torch import Tensor, nn
 
 from networks.official_weights import published_network
 
+UNREADABLE = (
+    UnpicklingError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AssertionError,
+    struct.error,
+)
+"""What `torch.load` raises of a file that is not its own, or is damaged: it obeys the bytes as they
+come, and which error ends that depends on them."""
 _SIZE_KEY = "trained_size"
 """Of the metadata of a ``.safetensors`` file: height and width in pixels, like ``96x128``, as
 `callbacks.weights_writer` leaves it."""
@@ -133,7 +146,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except (SafetensorError, OSError, *UNREADABLE) as error:
         raise WeightsError(
             f"weights {path} cannot be read ({type(error).__name__}): give a .safetensors file, or "
             "one of torch.save that holds only tensors and plain values"

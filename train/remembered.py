@@ -1,6 +1,5 @@
 """What a checkpoint remembers of its run, read before anything is built."""
 
-import pickle
 from inspect import Parameter, signature
 from pathlib import Path
 from pkgutil import resolve_name
@@ -8,6 +7,7 @@ from typing import Any
 
 import torch
 
+from networks.weights import UNREADABLE
 from train.checkpointing import BEST, LAST
 
 _STARTS = {"backbone_weights": None, "encoder_weights": None, "pretrained": False}
@@ -25,7 +25,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(_no_checkpoint(path))
     try:
         content = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} is no checkpoint, or a broken one") from error
     if not isinstance(content, dict) or "pytorch-lightning_version" not in content:
         raise ValueError(

@@ -1,8 +1,13 @@
 import re
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -119,11 +124,30 @@ def test_folder_without_weights_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>" * 100])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>404</html>" * 100, b"Repository Not Found", b"error", b"j000", b"Gone"]
+)
 def test_broken_file_is_one_line(suffix: str, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(content)
     assert "cannot be read" in message_of(small(), path)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch's, of a damaged header
+@settings(max_examples=60)
+@given(number=st.integers(0), place=st.floats(0, 1, exclude_max=True), is_zip=st.booleans())
+def test_damaged_file_ends_in_no_other_error(number: int, place: float, is_zip: bool) -> None:
+    written = BytesIO()
+    torch.save(small().state_dict(), written, _use_new_zipfile_serialization=is_zip)
+    content = bytearray(written.getvalue())
+    start = int(place * len(content))
+    damage = number.to_bytes(1 + number.bit_length() // 8, "little")
+    content[start : start + len(damage)] = damage
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "damaged.pth"
+        path.write_bytes(content)
+        with suppress(WeightsError):  # no other error; and some damage is to numbers alone
+            load_weights(small(), str(path))
 
 
 def test_file_with_code_in_it_is_refused(tmp_path: Path) -> None:

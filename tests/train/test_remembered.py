@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -84,6 +85,22 @@ def test_cut_out_by_a_network_that_is_told_where_the_object_is_is_refused(tmp_pa
     torch.save({**checkpoint_of(net), "state_dict": state}, path)
     with pytest.raises(ValueError, match="SamHQ is told by the true mask where the object is"):
         CutOut(path, 64)
+
+
+@pytest.mark.parametrize("pickled", [b"Repository Not Found", b"error", b"j000", b"Gone"])
+def test_file_that_is_no_checkpoint_is_one_line(pickled: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(pickled)  # what a failed download leaves
+    with pytest.raises(ValueError, match=r"last\.ckpt is no checkpoint, or a broken one$"):
+        read_checkpoint(path)
+    torch.save({}, path)
+    with ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with ZipFile(path, "w") as damaged:
+        for name, content in parts.items():
+            damaged.writestr(name, pickled if name.endswith("data.pkl") else content)
+    with pytest.raises(ValueError, match=r"last\.ckpt is no checkpoint, or a broken one$"):
+        read_checkpoint(path)
 
 
 def test_model_that_cannot_be_built_any_more_is_one_line(tmp_path: Path) -> None:
