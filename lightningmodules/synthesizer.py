@@ -99,22 +99,22 @@ class Synthesizer(LightningModule):
             with _Stage(self.device) as stage:
                 edited = self.edits.edit(made)
             seconds["edit"] = stage.seconds
-            rejected |= {each.id: each for each in edited if isinstance(each, Rejected)}
-            made = [each for each in edited if isinstance(each, Sample)]
+            made = _kept(edited, rejected)
         if self.painter is not None:
             with _Stage(self.device) as stage:
-                made = self._painted(made, self.painter)
+                painted = self._painted(made, self.painter)
             seconds["paint"] = stage.seconds
+            made = _kept(painted, rejected)
         if self.labeler is not None:
             with _Stage(self.device) as stage:
                 labelled = self._labelled(made, self.labeler)
             seconds["label"] = stage.seconds
-            rejected |= {each.id: each for each in labelled if isinstance(each, Rejected)}
-            made = [each for each in labelled if isinstance(each, Sample)]
+            made = _kept(labelled, rejected)
         if self.remover is not None:
             with _Stage(self.device) as stage:
-                made = self._painted(made, self.remover)
+                painted = self._painted(made, self.remover)
             seconds["remove"] = stage.seconds
+            made = _kept(painted, rejected)
         with _Stage(self.device) as stage:
             judged = {sample.id: self._judged(sample) for sample in made}
         seconds["filter"] = stage.seconds
@@ -130,8 +130,8 @@ class Synthesizer(LightningModule):
             seconds=seconds,
         )
 
-    def _painted(self, drafts: Sequence[Sample], painter: BatchPainter) -> list[Sample]:
-        done: list[Sample] = []
+    def _painted(self, drafts: Sequence[Sample], painter: BatchPainter) -> list[Sample | Rejected]:
+        done: list[Sample | Rejected] = []
         for start in range(0, len(drafts), self.batch_size):
             batch = drafts[start : start + self.batch_size]
             painted = painter.paint(batch, [draft.seed for draft in batch])
@@ -168,6 +168,12 @@ class Synthesizer(LightningModule):
             if judgement.rejection is not None:
                 return Judgement(judgement.rejection, scores)
         return Judgement(None, scores)
+
+
+def _kept(results: Sequence[Sample | Rejected], rejected: dict[str, Rejected]) -> list[Sample]:
+    """Return what a stage made; what it rejected is added to `rejected`, by its id."""
+    rejected |= {each.id: each for each in results if isinstance(each, Rejected)}
+    return [each for each in results if isinstance(each, Sample)]
 
 
 class _Stage:

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datamodules.vocabulary import Vocabulary
 from generation.diffusion.controlled_model import ControlledModel
 from generation.diffusion.denoise import (
     Conditions,
@@ -23,11 +22,12 @@ from generation.diffusion.denoise import (
     denoise,
     denoising_step,
 )
+from generation.diffusion.loading import Network
 from generation.diffusion.noise import generators_for, noise
 from generation.diffusion.sampler_table import SamplerTable
 from generation.diffusion.scene_attention import SceneReading, scene_attention
 from generation.diffusion.word_maps import WordMaps, recorded, word_tokens
-from generation.prompts.descriptions import NOTHING, without_classes
+from generation.prompts.descriptions import NOTHING, mentions_of, without_classes
 
 _NOISE = "text to image"
 
@@ -61,8 +61,13 @@ class PairSampler(Protocol):
     ) -> tuple[Tensor, Tensor]:
         """Return images and counterfactuals, ``(B, 3, H, W)`` float32 in [0, 1] each.
 
+        Args:
+            model: Base without ControlNets.
+            scenes: B of them, without `unread_classes`.
+            way: How they are sampled.
+
         Raises:
-            ValueError: If a text does not mention its classes where the text encoder reads it.
+            ValueError: If a text does not mention its classes.
         """
         ...
 
@@ -198,6 +203,26 @@ class _SharingStep:
         return torch.cat([images, torch.where(region, others, images)])
 
 
+def unread_classes(tokenizer: Network, scene: Scene) -> tuple[str, ...]:
+    """Return the classes that a text mentions only behind what its encoder reads.
+
+    They would not be painted, in silence.
+
+    Args:
+        tokenizer: Of the text encoder.
+        scene: What it is given.
+
+    Raises:
+        ValueError: If the text does not mention one of its classes.
+    """
+    read = {
+        mention.index
+        for mention in mentions_of(scene.text, scene.class_names)
+        if word_tokens(tokenizer, scene.text, [(mention.start, mention.stop)])
+    }
+    return tuple(name for place, name in enumerate(scene.class_names) if place not in read)
+
+
 def sampled(
     model: ControlledModel, scenes: Sequence[Scene], way: Way, *, noise_of: str = _NOISE
 ) -> Tensor:
@@ -262,7 +287,7 @@ def _words(model: ControlledModel, scenes: Sequence[Scene], tokens: Tensor) -> T
     """Return ``(B, L)`` float32, 1 at the tokens of the scenes' classes."""
     found = torch.zeros(len(scenes), tokens.shape[1], device=tokens.device)
     for place, scene in enumerate(scenes):
-        mentions = Vocabulary.of_names(scene.class_names).mentions(scene.text)
-        spans = [(mention.start, mention.stop) for mention in mentions]
+        found_at = mentions_of(scene.text, scene.class_names)
+        spans = [(mention.start, mention.stop) for mention in found_at]
         found[place, word_tokens(model.pipeline.tokenizer, scene.text, spans)] = 1
     return found

@@ -12,7 +12,7 @@ import torch
 from datamodules.sample import MaskKind, Provenance, Sample
 from datamodules.seeds import seed_for
 from datamodules.vocabulary import BACKGROUND, Vocabulary, VocabularyFiles, read_vocabulary
-from generation.prompts.descriptions import Descriptions
+from generation.prompts.descriptions import Descriptions, unmentioned
 from generation.prompts.distinct import DistinctTexts
 from generation.prompts.other_mentions import OtherMentions
 
@@ -28,8 +28,8 @@ class NameDrafts:
     is painted. A draft has a prompt and the names that its labels will have, an empty image and an
     empty mask: a painter and a labeler fill them.
 
-    What a draft shows is found by its names alone from then on. So a description that calls a class
-    by a synonym is dropped, and one that mentions other classes of the list is, too.
+    What a draft shows is found by its names alone from then on. So a description is dropped that
+    lacks one of its names, calls a class by a synonym, or mentions other classes of the list.
 
     Args:
         vocabulary: List of class names, see `datamodules.vocabulary.read_vocabulary`; of several
@@ -178,8 +178,11 @@ class NameDrafts:
                 continue
             places = others(text)
             extra = [self._whole_places.index(k) for k in places if k in self._whole_places]
-            if len(places) == len(extra) <= self.most_others:
-                scenes.append(_Scene((*group, *extra), text))
+            scene = _Scene((*group, *extra), text)
+            names = [self.vocabulary.names[k] for k in scene.classes]
+            # one that is mentioned by a synonym, or within the name of another, is not named
+            if len(places) == len(extra) <= self.most_others and not unmentioned(text, names):
+                scenes.append(scene)
         return scenes
 
     def _groups(self, number: int, count: int) -> list[tuple[int, ...]]:

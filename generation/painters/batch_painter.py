@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from datamodules.generation_result import Rejected
 from datamodules.sample import Sample
 
 
@@ -13,8 +14,8 @@ class BatchPainter(Protocol):
     the plan, so that kernels whose last bits depend on the batch give the same pixels again.
     """
 
-    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample]:
-        """Return the finished pairs, in the order of the drafts.
+    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample | Rejected]:
+        """Return the finished pairs, in the order of the drafts; of one that cannot be, why.
 
         Args:
             drafts: Their masks are final; images, prompts and edits are what there is to go by.

@@ -7,10 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from datamodules.generation_result import Rejected
 from datamodules.sample import Sample
 from generation.diffusion.controlled_loading import Adapter, load_controlled
 from generation.diffusion.controlled_unet import ControlledUNet
-from generation.diffusion.pair_sampling import PairSampler, Scene, Way, sampled
+from generation.diffusion.pair_sampling import PairSampler, Scene, Way, sampled, unread_classes
 from generation.diffusion.sampler_table import sampler_table
 from generation.diffusion.sampling import Sampling
 from generation.diffusion.schedulers import scheduler_like
@@ -87,23 +88,36 @@ class CounterfactualPainter(nn.Module):
         )
 
     @torch.no_grad()
-    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample]:
+    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample | Rejected]:
         """Return the drafts with images and counterfactuals of the painter's size.
 
         Their masks are empty, of the same size.
 
+        Returns:
+            `Rejected` for a draft with a class that its prompt mentions only behind what the text
+            encoder reads: nobody would see that it was not painted.
+
         Raises:
-            ValueError: If a draft has no prompt, or one that does not mention its classes where
-                the text encoder reads it.
+            ValueError: If a draft has no prompt, or one that does not mention its classes.
         """
-        scenes = []
-        for draft, seed in zip(drafts, seeds, strict=True):
-            if not draft.prompt:
-                raise ValueError(
-                    f"draft {draft.id!r} has no description: take "
-                    "generation.draft_sources.names.NameDrafts as the source"
-                )
-            scenes.append(Scene(draft.prompt, shown_classes(draft), seed))
+        scenes = [scene_of(draft, seed) for draft, seed in zip(drafts, seeds, strict=True)]
+        results: list[Sample | Rejected] = []
+        for draft, scene in zip(drafts, scenes, strict=True):
+            unread = unread_classes(self.net.pipeline.tokenizer, scene)
+            results.append(self._rejected(draft, unread) if unread else draft)
+        places = [k for k, result in enumerate(results) if isinstance(result, Sample)]
+        if places:
+            painted = self._painted([drafts[k] for k in places], [scenes[k] for k in places])
+            for place, pair in zip(places, painted, strict=True):
+                results[place] = pair
+        return results
+
+    def _rejected(self, draft: Sample, unread: Sequence[str]) -> Rejected:
+        num = int(self.net.pipeline.tokenizer.model_max_length) - 2  # beside start and end
+        reason = f"{', '.join(unread)} behind the {num} tokens that the text encoder reads"
+        return Rejected(draft.id, type(self).__name__, reason)
+
+    def _painted(self, drafts: Sequence[Sample], scenes: Sequence[Scene]) -> list[Sample]:
         if self.counterfactual is None:
             images = sampled(self.net, scenes, self.way)
             return [self._finished(d, i, None) for d, i in zip(drafts, images, strict=True)]
@@ -135,6 +149,20 @@ class CounterfactualPainter(nn.Module):
                 models=tuple(dict.fromkeys((*origin.models, *self.net.names))),
             ),
         )
+
+
+def scene_of(draft: Sample, seed: int) -> Scene:
+    """Return what a draft describes.
+
+    Raises:
+        ValueError: If it has no prompt.
+    """
+    if not draft.prompt:
+        raise ValueError(
+            f"draft {draft.id!r} has no description: take "
+            "generation.draft_sources.names.NameDrafts as the source"
+        )
+    return Scene(draft.prompt, shown_classes(draft), seed)
 
 
 def as_bytes(image: Tensor) -> Tensor:

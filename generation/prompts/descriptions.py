@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from datamodules.seeds import seed_for
-from datamodules.vocabulary import Vocabulary, qualifier_length
+from datamodules.vocabulary import Mention, Vocabulary, qualifier_length
 from generation.prompts.templates import SLOTS
 from generation.prompts.wording import article, spoken
 
@@ -147,16 +147,39 @@ def without_classes(text: str, class_names: Sequence[str], replacement: str = NO
         >>> without_classes("Two chairs and a bus", ["chair", "bus (vehicle)"])
         'Two nothing and nothing'
     """
-    found = Vocabulary.of_names(class_names).mentions(text)
-    missing = set(range(len(class_names))) - {mention.index for mention in found}
-    if missing:
-        raise ValueError(f"{text!r} does not mention {class_names[min(missing)]!r}: describe it")
-    for mention in reversed(found):
+    for mention in reversed(mentions_of(text, class_names)):
         before = re.sub(r"\b(?:an?|the)\s+$", "", text[: mention.start], flags=re.IGNORECASE)
         rest = text[mention.stop :]
         rest = rest[qualifier_length(rest, class_names[mention.index]) :]
         text = f"{before}{replacement}{rest}"
     return text
+
+
+def mentions_of(text: str, class_names: Sequence[str]) -> list[Mention]:
+    """Return where a description speaks of its classes, in order.
+
+    Args:
+        text: The description.
+        class_names: As the vocabulary has them.
+
+    Raises:
+        ValueError: If the text does not mention one of the classes.
+    """
+    missing = unmentioned(text, class_names)
+    if missing:
+        raise ValueError(f"{text!r} does not mention {missing[0]!r}: describe it")
+    return Vocabulary.of_names(class_names).mentions(text)
+
+
+def unmentioned(text: str, class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes that a description does not mention, each by words of its own.
+
+    Example:
+        >>> unmentioned("A hot dog and two bows", ["dog", "hot dog", "bow (weapon)"])
+        ('dog',)
+    """
+    found = {mention.index for mention in Vocabulary.of_names(class_names).mentions(text)}
+    return tuple(name for place, name in enumerate(class_names) if place not in found)
 
 
 def _drawn(choices: Sequence[str], seed: int, name: str) -> str:

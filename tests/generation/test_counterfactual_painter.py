@@ -6,6 +6,7 @@ import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 
+from datamodules.generation_result import Rejected
 from datamodules.sample import MaskKind, Provenance, Sample
 from generation.diffusion.noise_levels import noise_levels
 from generation.diffusion.pair_sampling import SharedScene, UnrelatedNoise, blended
@@ -113,10 +114,22 @@ def test_draft_without_a_description_or_with_another_is_refused(sd15: Path) -> N
         own.paint([draft(text="a roof")], [5])
 
 
-def test_class_behind_what_the_text_encoder_reads_is_refused(sd15: Path) -> None:
-    own = painter(sd15, SharedScene())
-    with pytest.raises(ValueError, match="'cat' is cut"):
-        own.paint([draft(text=f"{'a' * 80} cat")], [5])
+@pytest.mark.parametrize("how", [SharedScene(), UnrelatedNoise(), None])
+def test_class_behind_what_the_text_encoder_reads_is_rejected(
+    how: SharedScene | UnrelatedNoise | None, sd15: Path
+) -> None:
+    texts = [f"{'a ' * 80}cat", "a cat", f"a cat, {'a ' * 80}and a cat"]
+    drafts = [draft(number, text) for number, text in enumerate(texts)]
+    cut, *others = painter(sd15, how).paint(drafts, [1, 2, 3])
+    reason = "cat behind the 75 tokens that the text encoder reads"
+    assert cut == Rejected("cat~0", "CounterfactualPainter", reason)
+    assert [each.id for each in others if isinstance(each, Sample)] == ["cat~1", "cat~2"]
+
+
+def test_batch_of_which_every_class_is_cut_is_all_rejections(sd15: Path) -> None:
+    drafts = [draft(number, f"{'a ' * 80}cat") for number in range(2)]
+    found = painter(sd15, SharedScene()).paint(drafts, [1, 2])
+    assert [(each.id, type(each)) for each in found] == [("cat~0", Rejected), ("cat~1", Rejected)]
 
 
 def test_size_that_does_not_fit_is_refused(sd15: Path) -> None:

@@ -307,6 +307,32 @@ def test_a_text_that_calls_its_class_by_a_synonym_is_told(
     assert OtherMentions(AIRCRAFT, [own]).has_synonym(text) is expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "text", "number"),
+    [
+        (("dog", "hot dog"), "a hot dog", 3),  # the dog stands within another name
+        (("dog", "cat, kitty"), "a dog and a kitty", 2),
+    ],
+)
+def test_no_draft_has_a_class_that_its_text_does_not_name(
+    lines: tuple[str, str], text: str, number: int, tmp_path: Path
+) -> None:
+    class Stubborn(OfCats):
+        def many(
+            self, groups: Sequence[tuple[str, ...]], seeds: Sequence[int], count: int
+        ) -> list[list[str]]:
+            return [[text, f"{own[0]} alone"] for own in groups]
+
+    path = names(tmp_path, *lines)
+    made = NameDrafts(path, Stubborn(), number=number, two_share=0, per_group=1, most_others=1)
+    made.prepare()
+    keys = made.keys()
+    assert len(keys) == number
+    for key in keys:
+        found = made.draft(key, seed=1)
+        without_classes(found.prompt, found.class_names[1:])
+
+
 def test_no_draft_speaks_of_its_class_by_a_synonym(tmp_path: Path) -> None:
     path = names(tmp_path, "cat, kitty", "dog")
     texts = ("a cat and some kitties in a park", "a cat asleep on a warm roof")

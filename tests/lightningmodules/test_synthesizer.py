@@ -108,6 +108,19 @@ def test_painter_that_loses_or_renames_pairs_is_refused(
         Synthesizer(painter=Careless()).predict_step(drafted(), 0)
 
 
+def test_drafts_that_cannot_be_painted_are_rejected_with_the_painters_reason() -> None:
+    class Picky(Inverter):
+        def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> list[Sample | Rejected]:
+            return [
+                Rejected(pair.id, "Picky", "too long") if pair.id == "toy~1" else pair
+                for pair in super().paint(drafts, seeds)
+            ]
+
+    found = Synthesizer(painter=Picky(), remover=Inverter()).predict_step(drafted(), 0)
+    assert found.rejected == (Rejected("toy~1", "Picky", "too long"),)
+    assert [sample.id for sample in found.samples] == ["toy~0", "toy~2", "toy~3", "toy~4"]
+
+
 def test_shard_of_which_nothing_came_is_all_rejections() -> None:
     found = Synthesizer(painter=Inverter(), filters=[Odd()]).predict_step(drafted(*IDS), 0)
     assert found.samples == ()
