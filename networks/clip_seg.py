@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from networks.clip_decoder import MatchingDecoder
 from networks.clip_prompts import DeepPrompts, ImageFeatures, encode_image
 from networks.clip_text import SCENE, embed_names
+from networks.clip_zegclip import NETWORK, from_zegclip, is_zegclip
 from networks.weights import load_weights
 
 
@@ -36,7 +37,8 @@ class ClipSeg(nn.Module):
         mean: Taken off each channel of the image.
         std: Each channel is then divided by it.
         weights: Of the whole network, see `networks.weights.load_weights`. None: those of `clip`,
-            and fresh prompts and decoder. For ZegCLIP's see `networks.clip_zegclip`.
+            and fresh prompts and decoder. A checkpoint of ZegCLIP's code, MagicSeg's included, is
+            told by its keys, and needs what `networks.clip_zegclip.from_zegclip` says.
 
     Raises:
         ValueError: If `clip` has no such image encoder, or a number is out of its range.
@@ -103,7 +105,7 @@ class ClipSeg(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
         if weights is not None:
-            load_weights(self, weights)
+            load_weights(self, weights, rename=self._own_names)
 
     def forward(self, image: Tensor, text: Tensor) -> Tensor:
         """Return ``(B, C, H, W)`` float32 logits; the sigmoid of one is the name's score.
@@ -144,8 +146,18 @@ class ClipSeg(nn.Module):
             self.register_buffer(key, text, persistent=False)
         return self.get_buffer(key)
 
+    def _own_names(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not is_zegclip(state):
+            return state
+        found = from_zegclip(state).state
+        grid, own = found.get(_POSITIONS), self.clip.visual.positional_embedding
+        if not self.double_class_embedding or (grid is not None and len(grid) != len(own)):
+            raise ValueError(f"they are those of {NETWORK}")
+        return found
+
 
 _PREFIX = "text_"
+_POSITIONS = "clip.visual.positional_embedding"
 
 
 def _forget(net: nn.Module, _: object) -> None:

@@ -36,6 +36,17 @@ _DEAD = re.compile(
 )
 _LOGIT_SCALE = log(100)  # CLIP's training holds it at this bound, and ZegCLIP does not store it
 
+NETWORK = (
+    "networks.clip_seg.ClipSeg with double_class_embedding: true, ImageNet's mean and std, and a "
+    "CLIP of the image_size of the training (512 as published)"
+)
+"""What builds the network of such weights; mean and std nobody can tell from them."""
+
+
+def is_zegclip(state: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict has keys of ZegCLIP's prompts or decoder, be they whole or not."""
+    return any(key in _PROMPTS or key.startswith(_DECODER) for key in state)
+
 
 class FromZegCLIP(NamedTuple):
     """Weights in our names."""
@@ -47,7 +58,7 @@ class FromZegCLIP(NamedTuple):
 
 
 def from_zegclip(state_dict: Mapping[str, Tensor]) -> FromZegCLIP:
-    """Return what `networks.weights.load_weights` loads into a ClipSeg, once it is in a file.
+    """Return the weights as a ClipSeg has them; its argument ``weights`` reads such a file itself.
 
     The network needs ``double_class_embedding`` and a CLIP whose ``image_size`` is that of the
     training, 512 as published; its mean and std are those of ImageNet.
@@ -57,11 +68,6 @@ def from_zegclip(state_dict: Mapping[str, Tensor]) -> FromZegCLIP:
 
     Raises:
         ValueError: If a key is none of that code, or the decoder or prompts are missing.
-
-    Example:
-        >>> checkpoint = torch.load("zegclip.pth", weights_only=True)  # doctest: +SKIP
-        >>> safetensors.torch.save_file(  # doctest: +SKIP
-        ...     from_zegclip(checkpoint["state_dict"]).state, "zegclip.safetensors")
     """
     found = [re.match(re.escape(_DECODER) + r"(\d+)\.", key) for key in state_dict]
     layers = {int(match[1]) for match in found if match}

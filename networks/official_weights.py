@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from networks.clip_zegclip import NETWORK, is_zegclip
+
 _SWINS: dict[tuple[int, tuple[int, ...]], str] = {
     (96, (2, 2, 6, 2)): "SwinT",
     (96, (2, 2, 18, 2)): "SwinS",
@@ -78,7 +80,7 @@ def _others(state: Mapping[str, Tensor]) -> str | None:
         return f"SAM-HQ ({_SAM_WIDTHS.get(width or 0, 'vit_tiny')})"
     if "bkbone.conv1.weight" in state and "linear_t.weight" in state:
         return "networks.udun.UDUN"
-    return None
+    return NETWORK if is_zegclip(state) else None
 
 
 def _with_width(name: str, width: float) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -40,7 +41,12 @@ class WeightsError(ValueError):
     """Weights that cannot be had, cannot be read or do not fit; one line that says what to do."""
 
 
-def load_weights(net: nn.Module, weights: str) -> None:
+State = dict[str, Tensor]
+
+
+def load_weights(
+    net: nn.Module, weights: str, *, rename: Callable[[State], State] | None = None
+) -> None:
     """Load weights into a network, every key or none.
 
     Prefixes that all keys share (``module.`` of data parallel, ``_orig_mod.`` of torch.compile,
@@ -55,12 +61,19 @@ def load_weights(net: nn.Module, weights: str) -> None:
             plain values, bare or under ``state_dict``, ``model_state_dict`` or ``model``; a folder
             with ``weights.safetensors`` or ``model.safetensors``; or a hub id ``owner/name`` whose
             ``model.safetensors`` is taken from the local cache or downloaded.
+        rename: Brings the tensors of a published layout under the names of `net`; a ValueError of
+            it says why they cannot be.
 
     Raises:
         WeightsError: If the weights cannot be had, cannot be read or do not fit.
     """
     path = _locate(weights)
     found = read_weights(weights)
+    if rename is not None:
+        try:
+            found = rename(found)
+        except ValueError as error:
+            raise WeightsError(f"weights {path}: {error}") from error
     own = net.state_dict()
     names = dict(zip(_without_prefix(own), own, strict=True))
     wanted = {short: own[name] for short, name in names.items()}
