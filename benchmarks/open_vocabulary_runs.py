@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from benchmarks.open_vocabulary_data import REAL_SIZES, SIZE
-from benchmarks.open_vocabulary_plan import CLOTHING, COUNTERFACTUAL, NAMES, UNTRAINED, Run
+from benchmarks.open_vocabulary_plan import CAMVID, CLOTHING, COUNTERFACTUAL, NAMES, UNTRAINED, Run
 from benchmarks.open_vocabulary_sets import Sets
 from datamodules.labelled_photos import LabelledPhotos
 from lightningmodules.clip_seg import OpenVocabulary
@@ -34,8 +34,7 @@ from networks.clip_model import clip_model
 from networks.clip_seg import ClipSeg
 from networks.clip_training_free import CorrelativeAttention, TrainingFreeClip, ValueAttention
 
-STEPS = {COUNTERFACTUAL: 400, NAMES: 600}
-REAL_STEPS = 800
+STEPS = {COUNTERFACTUAL: 400, NAMES: 600, CAMVID: 800, CLOTHING: 1600}
 LEARNING_RATE, REAL_LEARNING_RATE = 5e-4, 1e-3
 """Of the image encoder; twice as much for prompts and decoder.
 
@@ -60,7 +59,7 @@ class Campaign:
 
     def num_steps(self, run: Run) -> int:
         """Return the length of a run."""
-        return self.steps or STEPS.get(run.group, REAL_STEPS)
+        return self.steps or STEPS[run.group]
 
     def weights(self, run: Run) -> Path:
         """Return where the weights of a run are kept that others begin with."""
