@@ -3,7 +3,7 @@
 Letters: H, W size of a pair.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from albumentations import BasicTransform
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.draws import SlotLoader, index_at
+from datamodules.json_value import Json
+from datamodules.label_names import LabelNames
 from datamodules.label_views import resize_labels
 from datamodules.planes import Planes, channels_first
 from datamodules.problems import DatasetError
@@ -100,6 +102,21 @@ class GeneratedLabels(SegmentationDataModule):
         views = LabelledPairs(pairs, size=self.size, seed=self.seed, transform=None)
         return self.evaluation_loader(views, len(views))
 
+    def label_names(self) -> Sequence[LabelNames]:
+        """Return the names of all pairs, see `datamodules.label_names.TellsLabelNames`."""
+        trained = {(root, pair.id) for root, pair in self._by_hash()[self._num_validated() :]}
+        found: dict[tuple[tuple[str, ...], bool], LabelNames] = {}
+        for root, pair in self._pairs:
+            record = shard_reader(root, pair.shard).pairs[pair.place]
+            names = _names_of(record)
+            lacks = (root, pair.id) in trained and not _has_counterfactual(record)
+            if (names, lacks) not in found:
+                where = f"sample {pair.id!r} of {root}"
+                found[names, lacks] = LabelNames(
+                    where=where, class_names=names, lacks_counterfactual=lacks
+                )
+        return list(found.values())
+
     def _num_validated(self) -> int:
         return round(self.val_share * len(self._pairs))
 
@@ -164,6 +181,21 @@ def labelled(sample: Sample) -> Sample:
         class_names=(BACKGROUND, sample.class_names[0]),
         weight=weight.to(torch.uint8),
     )
+
+
+def _names_of(record: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return the class names that `labelled` gives the pair of a record."""
+    names = record["class_names"]
+    assert isinstance(names, list)
+    if record["mask_kind"] == MaskKind.LABELS.value:
+        return tuple(map(str, names))
+    return (BACKGROUND, str(names[0]))
+
+
+def _has_counterfactual(record: Mapping[str, Json]) -> bool:
+    files = record["files"]
+    assert isinstance(files, dict)
+    return any(name.partition(".")[0] == "counterfactual" for name in files)
 
 
 def _published(root: Path) -> list[GeneratedPair]:

@@ -1,5 +1,7 @@
 """Training on generated pairs first, then on few real photos: one run, one schedule."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from albumentations import BasicTransform
@@ -7,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.draws import SlotLoader
 from datamodules.generated_labels import GeneratedLabels
+from datamodules.label_names import LabelNames
 from datamodules.label_set import LabelSource
 from datamodules.labelled_photos import LabelledPhotos
 from datamodules.sample import View
@@ -103,6 +106,14 @@ class GeneratedThenPhotos(SegmentationDataModule):
     def val_dataloader(self) -> DataLoader[View] | list[DataLoader[View]]:
         """Return this rank's share of the validation photos; no loader without any."""
         return [] if self.photos.sources["val"] is None else self.photos.val_dataloader()
+
+    def label_names(self) -> Sequence[LabelNames]:
+        """Return the names of pairs and photos, see `datamodules.label_names.TellsLabelNames`.
+
+        The photos train by masks alone.
+        """
+        photos = [replace(each, lacks_counterfactual=False) for each in self.photos.label_names()]
+        return [*self.generated.label_names(), *photos]
 
     def shows_photos(self, batch: int) -> bool:
         """Return whether a training batch, by its number in the run, is of photos."""

@@ -11,6 +11,7 @@ from datamodules.batch import collate
 from datamodules.content_hash import content_hashes
 from datamodules.decode import start_worker
 from datamodules.draws import SlotLoader
+from datamodules.label_names import LabelNames
 from datamodules.label_set import LabelFiles, LabelSet, LabelSource
 from datamodules.label_views import LabelSlotViews, LabelViews
 from datamodules.problems import DatasetError
@@ -106,6 +107,18 @@ class LabelledPhotos(SegmentationDataModule):
         if split not in self._sets:
             raise DatasetError(f"there is no {split} set: give a reader by data.{split}")
         return self._sets[split]
+
+    def label_names(self) -> Sequence[LabelNames]:
+        """Return the names of either set, see `datamodules.label_names.TellsLabelNames`."""
+        return [
+            LabelNames(
+                where=found.name,
+                class_names=found.class_names,
+                lacks_counterfactual=split == "train",  # photos have none
+            )
+            for split, found in self._sets.items()
+            if split != "test"
+        ]
 
     def training_files(self) -> tuple[LabelFiles, ...]:
         """Return the training photos that are used, in the order of their set; known after `setup`.

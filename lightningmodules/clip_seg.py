@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
 from datamodules.generated_then_photos import GeneratedThenPhotos
+from datamodules.label_names import TellsLabelNames
 from datamodules.sample import MaskKind
 from datamodules.seeds import seed_for
 from datamodules.vocabulary import VocabularyFiles, read_vocabulary
@@ -21,6 +22,7 @@ from lightningmodules.category_sampling import (
     relabel,
     sample_categories,
 )
+from lightningmodules.known_names import require_known
 from lightningmodules.losses.counterfactual import (
     CounterfactualLoss,
     CounterfactualPairs,
@@ -110,6 +112,20 @@ class OpenVocabulary(LightningModule):
     def forward(self, image: Tensor, text: Tensor) -> Tensor:
         """Return the logits of names, see `ClipSeg`."""
         return self.net(image, text)
+
+    def setup(self, stage: str) -> None:
+        """Check the names and counterfactuals of the training data, where it tells them.
+
+        Raises:
+            ValueError: See `lightningmodules.known_names.require_known`.
+        """
+        data: object = self.trainer.datamodule  # type: ignore[attr-defined]  # set, not declared
+        if stage == "fit" and isinstance(data, TellsLabelNames):
+            require_known(
+                data.label_names(),
+                self._places_of.vocabulary,
+                with_counterfactuals=bool(self.contrast),
+            )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the noise of this step; each process draws its own."""

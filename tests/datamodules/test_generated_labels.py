@@ -112,3 +112,28 @@ def test_a_set_without_pairs_is_named(tmp_path: Path) -> None:
 def test_a_share_of_all_is_refused() -> None:
     with pytest.raises(ValueError, match=r"val_share 1.0 must be at least 0 and below 1"):
         GeneratedLabels([], val_share=1.0)
+
+
+def test_names_and_missing_counterfactuals_are_told_without_reading_an_image(
+    tmp_path: Path,
+) -> None:
+    ids = toy_set(tmp_path / "a", 6, made=with_labels)
+    alone = toy_set(tmp_path / "b", 2, name="alone")  # one object's soft mask
+    for tar in tmp_path.glob("*/shards/*/pairs.tar"):
+        tar.unlink()
+    data = GeneratedLabels([tmp_path / "a", tmp_path / "b"], size=8)
+    data.setup("fit")
+    first, second = data.label_names()
+    assert first.where == f"sample {ids[0]!r} of {tmp_path / 'a'}"
+    assert first.class_names == ("background", "chair", "table")
+    assert not first.lacks_counterfactual
+    assert second.where == f"sample {alone[0]!r} of {tmp_path / 'b'}"
+    assert second.class_names == ("background", "toy")
+    assert second.lacks_counterfactual
+
+
+def test_pairs_that_are_validated_on_need_no_counterfactual(tmp_path: Path) -> None:
+    toy_set(tmp_path, 6)
+    data = GeneratedLabels([tmp_path], size=8, val_share=0.5)
+    data.setup("fit")
+    assert sorted(each.lacks_counterfactual for each in data.label_names()) == [False, True]

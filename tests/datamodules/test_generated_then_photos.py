@@ -101,3 +101,13 @@ def test_a_run_without_length_has_no_last_part(tmp_path: Path) -> None:
 def test_one_kind_alone_is_refused(share: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="for one kind of data take"):
         data(tmp_path, photos_last=share)
+
+
+def test_photos_are_named_and_miss_no_counterfactual(tmp_path: Path) -> None:
+    both = data(tmp_path)
+    both.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    both.setup("fit")
+    pairs, photos = both.label_names()
+    assert pairs.class_names == ("background", "chair")
+    assert photos.class_names == both.class_names
+    assert not photos.lacks_counterfactual
