@@ -4,7 +4,6 @@ Letters: H, W size of a photo; K labels, background included.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
@@ -14,8 +13,9 @@ from torch import Tensor, nn
 from datamodules.batch import Batch
 from datamodules.label_set import VOID, LabelSet
 from datamodules.labelled_photos import LabelledPhotos
-from datamodules.vocabulary import Phrases, Vocabulary, read_vocabulary
+from datamodules.vocabulary import Phrases, Vocabulary
 from generation.labelers.labeler import MAX_CLASSES, Labeler
+from lightningmodules.evaluation_protocol import EvaluationProtocol
 from metrics.semantic import SemanticMetrics
 
 Told = Literal["all names", "names in the photo"]
@@ -25,17 +25,18 @@ Told = Literal["all names", "names in the photo"]
 class LabelerTest(LightningModule):
     """Scores a detector with a segmenter as a network is scored, in one pass over the photos.
 
-    Every pixel without a label is background, so a set must have that as a class.
+    A pixel that it leaves without a label is background; where that is no class, it is missed.
 
     Args:
         labeler: Such as `generation.labelers.grounded.GroundedSegmenter`.
         told: Each makes a row of its own, and labels all photos once.
-        vocabulary: List of the classes in the order of the set, with synonyms, see
-            `datamodules.vocabulary`. Each row by the set's own names then has one beside it by the
-            words of the list: any word of a class finds it, the best one counts. Null: none has.
+        protocols: Those of networks on the same set. Of each the names alone count, and names that
+            several have make rows once: any word of a class finds it, the best one counts. Words
+            for background are not looked for, and sizes, windows and decisions are of networks.
+            Empty: the set's own names.
 
     Raises:
-        ValueError: If nothing is told, or one thing twice, or the list cannot be read.
+        ValueError: If nothing is told, or one thing twice.
     """
 
     def __init__(
@@ -43,19 +44,20 @@ class LabelerTest(LightningModule):
         labeler: Labeler,
         *,
         told: Sequence[Told] = ("all names", "names in the photo"),
-        vocabulary: Path | str | None = None,
+        protocols: Sequence[EvaluationProtocol] = (),
     ) -> None:
         super().__init__()
         if not told or len(set(told)) < len(told):
             raise ValueError(f"told is {list(told)}: give one or more, each once")
         self.labeler = labeler
-        self.vocabulary = None if vocabulary is None else Path(vocabulary)
-        self._listed = None if vocabulary is None else read_vocabulary(vocabulary)
-        ways = (False,) if vocabulary is None else (False, True)
-        self._rows = [_Row(each, by_list) for by_list in ways for each in told]
+        names: dict[str, EvaluationProtocol | None] = {_by(one): one for one in protocols}
+        self._rows = [
+            _Row(each, by, of) for by, of in (names or {"": None}).items() for each in told
+        ]
         self._phrases: list[Phrases] = []
         self.metrics = nn.ModuleList()
         self._class_names: tuple[str, ...] = ()
+        self._unlabelled = ""
         self._results: dict[str, dict[str, Tensor]] = {}
 
     @property
@@ -66,25 +68,19 @@ class LabelerTest(LightningModule):
     @property
     def descriptions(self) -> Mapping[str, str]:
         """What each row fixes, by its name."""
-        models = ", ".join(self.labeler.models)
-        return {
-            f"teacher, {self._told(row)}": f"{self._told(row)}; by {models}" for row in self._rows
-        }
+        by = f"by {', '.join(self.labeler.models)}{self._unlabelled}"
+        return {f"teacher, {row.described()}": f"{row.described()}; {by}" for row in self._rows}
 
     def on_test_start(self) -> None:
         """Look at the names of the set.
 
         Raises:
-            ValueError: If background is no class, or a name cannot be looked for.
+            ValueError: If a list does not fit the set, or a name cannot be looked for.
         """
         labels = self._labels()
-        if not labels.has_background:
-            raise ValueError(
-                f"{labels.name} has no background and a labeler leaves pixels without a label: "
-                "score it on the set with background"
-            )
         self._class_names = labels.class_names
-        self._phrases = [self._words(labels, row.by_list).phrases() for row in self._rows]
+        self._unlabelled = "" if labels.has_background else "; pixels without a label are missed"
+        self._phrases = [row.phrases(labels) for row in self._rows]
         for row, phrases in zip(self._rows, self._phrases, strict=True):
             self.labeler.check(phrases.texts)
             if row.told == "all names" and len(phrases.texts) > MAX_CLASSES:
@@ -92,8 +88,11 @@ class LabelerTest(LightningModule):
                     f"{labels.name} has {len(phrases.texts)} names, a labeler can be told "
                     f"{MAX_CLASSES} of one photo: set model.told to [names in the photo]"
                 )
-        number = len(labels.class_names)
-        self.metrics = nn.ModuleList([SemanticMetrics(number) for _ in self._rows]).to(self.device)
+        metrics = [
+            SemanticMetrics(len(labels.class_names), has_background=labels.has_background)
+            for _ in self._rows
+        ]
+        self.metrics = nn.ModuleList(metrics).to(self.device)
 
     # Lightning hands whatever a step returns to the callbacks, its annotation says less.
     def test_step(self, batch: Batch, batch_idx: int) -> list[Tensor]:  # type: ignore[override]
@@ -133,21 +132,6 @@ class LabelerTest(LightningModule):
         owners = torch.tensor([0, *(owner for _, owner in asked)], dtype=torch.uint8)
         return owners[found.mask.int()]
 
-    def _words(self, labels: LabelSet, by_list: bool) -> Vocabulary:
-        names = labels.class_names[1:]
-        if not by_list or self._listed is None:
-            return Vocabulary.of_names(names)
-        if len(self._listed) != len(names):
-            raise ValueError(
-                f"{self.vocabulary} names {len(self._listed)} classes, {labels.name} has "
-                f"{len(names)} without background: give the list of this set, or null"
-            )
-        return self._listed
-
-    def _told(self, row: "_Row") -> str:
-        by = f" by {self.vocabulary.name}" if self.vocabulary is not None and row.by_list else ""
-        return f"told {row.told}{by}"
-
     def _metrics(self) -> list[SemanticMetrics]:
         return [metric for metric in self.metrics if isinstance(metric, SemanticMetrics)]
 
@@ -161,7 +145,28 @@ class LabelerTest(LightningModule):
         return data.label_set("test")
 
 
+def _by(protocol: EvaluationProtocol) -> str:
+    """Return what the rows of a protocol's names are called by; empty for the set's own."""
+    if protocol.vocabulary is None:
+        return ""
+    return f" by {protocol.vocabulary.name}{'' if protocol.synonyms else ' without synonyms'}"
+
+
 class _Row(NamedTuple):
     told: Told
-    by_list: bool
-    """Whether by the words of the list, or by the set's own names."""
+    by: str
+    protocol: EvaluationProtocol | None
+    """Whose names are looked for. None: the set's own."""
+
+    def described(self) -> str:
+        return f"told {self.told}{self.by}"
+
+    def phrases(self, labels: LabelSet) -> Phrases:
+        """Return the words of the classes, without those of background."""
+        if self.protocol is None:
+            return Vocabulary.of_names(labels.class_names[1:]).phrases()
+        words = self.protocol.phrases(labels)
+        kept = [pair for pair in zip(words.texts, words.owners, strict=True) if pair[1]]
+        return Phrases(
+            texts=tuple(text for text, _ in kept), owners=tuple(owner for _, owner in kept)
+        )

@@ -21,9 +21,10 @@ class SemanticMetrics(Metric):
     set, and classes that neither truth nor predictions have are left out of the mean.
 
     Args:
-        num_labels: C. Of a set without background, label 0 is never true nor found, and stays
-            out of all means.
+        num_labels: C.
         dilation_ratio: Width of the bands of the boundary IoU, in diagonals; 0 leaves it out.
+        has_background: Whether label 0 is a class. If not it is never true and stays out of all
+            means of classes; a pixel that has it was given no class, which its own misses.
 
     Raises:
         ValueError: If there are fewer than two labels or more than a byte holds beside void.
@@ -45,7 +46,9 @@ class SemanticMetrics(Metric):
     bands_either: Tensor
     num_images: Tensor
 
-    def __init__(self, num_labels: int, *, dilation_ratio: float = 0.02) -> None:
+    def __init__(
+        self, num_labels: int, *, dilation_ratio: float = 0.02, has_background: bool = True
+    ) -> None:
         super().__init__()
         if not 2 <= num_labels <= 255:
             raise ValueError(
@@ -54,6 +57,7 @@ class SemanticMetrics(Metric):
             )
         self.num_labels = num_labels
         self.dilation_ratio = dilation_ratio
+        self.has_background = has_background
         shapes = {
             "confusion": (num_labels, num_labels),
             "bands_both": (num_labels,),
@@ -83,7 +87,7 @@ class SemanticMetrics(Metric):
         Those per class come from `per_class`.
         """
         means = {
-            "mean_iou": class_iou(self.confusion).nanmean(),
+            "mean_iou": self._iou().nanmean(),
             "pixel_accuracy": pixel_accuracy(self.confusion),
             "mean_accuracy": class_accuracy(self.confusion).nanmean(),
         }
@@ -98,14 +102,22 @@ class SemanticMetrics(Metric):
         `num_images` int64: how many truths have the class.
         """
         values = {
-            "iou": class_iou(self.confusion),
+            "iou": self._iou(),
             "accuracy": class_accuracy(self.confusion),
             "num_images": self.num_images,
         }
         return values | ({"boundary_iou": self._boundary_iou()} if self.dilation_ratio else {})
 
+    def _iou(self) -> Tensor:
+        return self._of_classes(class_iou(self.confusion))
+
     def _boundary_iou(self) -> Tensor:
-        return self.bands_both.double() / self.bands_either.double()
+        return self._of_classes(self.bands_both.double() / self.bands_either.double())
+
+    def _of_classes(self, values: Tensor) -> Tensor:
+        if not self.has_background:
+            values[0] = torch.nan
+        return values
 
     def _count(self, found: Tensor, truth: Tensor) -> None:
         confusion = confusion_matrix(found, truth.to(found.device), num_labels=self.num_labels)

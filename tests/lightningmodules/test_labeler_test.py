@@ -1,5 +1,6 @@
 """Toy labelers scored from files to numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,8 @@ from datamodules.label_folder import LabelFolder
 from datamodules.labelled_photos import LabelledPhotos
 from datamodules.voc import PascalVOC
 from generation.labelers.grounded import GroundedSegmenter
+from lightningmodules.evaluation_protocol import EvaluationProtocol, SCLIPProtocol
+from lightningmodules.label_decision import SigmoidDecision
 from lightningmodules.labeler_test import LabelerTest, Told
 from tests.datamodules.labelled_data import labels_of, write_voc
 from tests.generation.toy_labelers import BrightBoxes, WholeBoxes
@@ -32,10 +35,10 @@ def write(root: Path, photos: dict[str, tuple[np.ndarray, np.ndarray]]) -> Path:
 
 
 def scored(
-    data: LabelledPhotos, folder: Path, *told: Told, vocabulary: Path | None = None
+    data: LabelledPhotos, folder: Path, *told: Told, protocols: Sequence[EvaluationProtocol] = ()
 ) -> tuple[LabelerTest, dict[str, float]]:
     labeler = GroundedSegmenter(BrightBoxes(), WholeBoxes())
-    model = LabelerTest(labeler, told=told, vocabulary=vocabulary)
+    model = LabelerTest(labeler, told=told, protocols=protocols)
     trainer = Trainer(
         accelerator="cpu",
         logger=False,
@@ -46,6 +49,10 @@ def scored(
     )
     (logged,) = trainer.test(model, datamodule=data, verbose=False)
     return model, dict(logged)
+
+
+def by_words(path: Path | None) -> EvaluationProtocol:
+    return EvaluationProtocol(name="any", decision=SigmoidDecision(), vocabulary=path)
 
 
 def test_a_labeler_is_scored_by_what_it_is_told(tmp_path: Path) -> None:
@@ -86,7 +93,8 @@ def test_words_of_a_list_make_rows_of_their_own_beside_plain_names(tmp_path: Pat
     words = tmp_path / "words.txt"
     words.write_text("bed, cot, bunk\nfan\ngate\n")
     data = LabelledPhotos(test=LabelFolder(root, "test"), num_workers=0)
-    model, logged = scored(data, tmp_path, "all names", "names in the photo", vocabulary=words)
+    protocols = [by_words(None), by_words(words), by_words(None)]
+    model, logged = scored(data, tmp_path, "all names", "names in the photo", protocols=protocols)
     assert list(model.results) == [
         "teacher, told all names",
         "teacher, told names in the photo",
@@ -104,14 +112,33 @@ def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("bed\nfan\n")
     data = LabelledPhotos(test=LabelFolder(root, "test"), num_workers=0)
     with pytest.raises(ValueError, match=r"words.txt names 2 classes, .* has 3 without"):
-        scored(data, tmp_path, "all names", vocabulary=tmp_path / "words.txt")
+        scored(data, tmp_path, "all names", protocols=[by_words(tmp_path / "words.txt")])
 
 
-def test_a_set_without_background_is_refused(tmp_path: Path) -> None:
-    root = write_voc(tmp_path / "voc", {"a": labels_of(1, 2)})
+def test_words_for_background_are_not_looked_for(tmp_path: Path) -> None:
+    red, labels = np.zeros((8, 10), np.uint8), np.zeros((8, 10), np.uint8)
+    red[1:5, 1:5], labels[1:5, 1:5] = 18, 1  # the first that is looked for
+    root = write(tmp_path / "set", {"a": (red, labels)})
+    (tmp_path / "background.txt").write_text("nothing\n")  # the toy refuses it
+    data = LabelledPhotos(test=LabelFolder(root, "test"), num_workers=0)
+    protocol = SCLIPProtocol(SigmoidDecision(), background=tmp_path / "background.txt")
+    _, logged = scored(data, tmp_path, "all names", protocols=[protocol])
+    assert logged["test/teacher, told all names/mean_iou"] == 1
+
+
+def test_on_a_set_without_background_pixels_without_a_label_are_missed(tmp_path: Path) -> None:
+    root = write_voc(tmp_path / "voc", {"a": labels_of(1, 2)}, suffix=".png")
+    photo = np.zeros((6, 8, 3), np.uint8)
+    photo[:, :4, 2] = 18  # the first of the names, on its half; nothing on the other
+    cv2.imwrite(str(root / "JPEGImages" / "a.png"), photo)
     data = LabelledPhotos(test=PascalVOC(root, background=False), num_workers=0)
-    with pytest.raises(ValueError, match="has no background and a labeler leaves pixels"):
-        scored(data, tmp_path, "all names")
+    model, logged = scored(data, tmp_path, "all names")
+    assert logged["test/teacher, told all names/mean_iou"] == 0.5
+    assert logged["test/teacher, told all names/pixel_accuracy"] == 0.5
+    assert model.descriptions["teacher, told all names"].endswith("without a label are missed")
+    iou = model.results["teacher, told all names"]["iou"]
+    assert iou[0].isnan()
+    assert iou[1:3].tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("told", [(), ("all names", "all names")])

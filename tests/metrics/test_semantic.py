@@ -141,6 +141,20 @@ def test_parts_of_a_set_add_up_as_processes_do() -> None:
         assert total.dtype == torch.int64
 
 
+def test_without_background_a_pixel_without_a_class_is_missed_and_nothing_more() -> None:
+    truth = torch.tensor([[1, 1, 2, 2, 255]], dtype=torch.uint8)
+    found = torch.tensor([[1, 0, 2, 1, 0]], dtype=torch.uint8)
+    metric = SemanticMetrics(3, has_background=False)
+    metric.update([found], [truth])
+    # 1: one pixel of two, and one of another; 2: one of two
+    assert metric.per_class()["iou"][1:].tolist() == pytest.approx([1 / 3, 1 / 2])
+    assert metric.per_class()["iou"][0].isnan()
+    assert metric.per_class()["boundary_iou"][0].isnan()
+    assert float(metric.compute()["mean_iou"]) == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert float(metric.compute()["pixel_accuracy"]) == 0.5
+    assert float(metric.compute()["mean_accuracy"]) == 0.5
+
+
 def test_images_of_a_class_are_counted_in_the_truth() -> None:
     metric = SemanticMetrics(3)
     one, two = torch.tensor([[1, 1]]).to(torch.uint8), torch.tensor([[1, 2]]).to(torch.uint8)
