@@ -1,9 +1,7 @@
 """A photo through the page of the demo, over HTTP, as a browser would send it."""
 
 import json
-import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -18,38 +16,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.train.demo_toys import demo, rotated_photo, served, trained
+from tests.train.launchers import ROOT
 from train.cli import main as train
 from train.cut_out import CutOut
 from train.demo import main
 
-ROOT = Path(__file__).parents[2]
-RUN = """
-trainer:
-  accelerator: cpu
-  logger: false
-  max_steps: 1
-  limit_val_batches: 0
-  enable_progress_bar: false
-  enable_model_summary: false
-  default_root_dir: {root}
-checkpoint: {{every_n_steps: 1}}
-model:
-  class_path: lightningmodules.dis.DIS
-  init_args:
-    net:
-      class_path: networks.adapter.ImageInput
-      init_args:
-        net:
-          class_path: torch.nn.Conv2d
-          init_args: {{in_channels: 3, out_channels: 1, kernel_size: 3, padding: 1}}
-    loss:
-      class_path: lightningmodules.losses.DeepSupervision
-      init_args: {{terms: {{bce: {{class_path: lightningmodules.losses.BCE}}}}}}
-    optimizer: {{class_path: torch.optim.SGD, init_args: {{lr: 1.0}}}}
-data:
-  class_path: datamodules.dis5k.DIS5K
-  init_args: {{root: {data}, size: 32, batch_size: 4, cache: null, num_workers: 0}}
-"""
 pytestmark = pytest.mark.slow  # runs of their own, and a server
 needs_gradio = pytest.mark.skipif(
     find_spec("gradio") is None, reason="gradio is an extra: pip install gradio"
@@ -58,23 +30,12 @@ needs_gradio = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def checkpoint(tiny_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network of one convolution after one step."""
-    root = tmp_path_factory.mktemp("trained")
-    (root / "fit.yaml").write_text(RUN.format(root=root, data=tiny_set))
-    train(["fit", "--config", str(root / "fit.yaml")])
-    return root / "checkpoints" / "last.ckpt"
+    return trained(tmp_path_factory.mktemp("trained"), tiny_set)
 
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """Larger than the network's 32 px, to be turned upright by a quarter."""
-    (tmp_path / "photos").mkdir()
-    path = tmp_path / "photos" / "a chair.jpg"
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
-    Image.fromarray(pixels).save(path, exif=exif, quality=95)
-    return path
+    return rotated_photo(tmp_path / "photos")
 
 
 def predicted(checkpoint: Path, photos: Path, output: Path, *flags: str) -> NDArray[np.uint8]:
@@ -96,40 +57,11 @@ def test_mask_is_that_of_predict(checkpoint: Path, photo: Path, tmp_path: Path) 
     assert np.array_equal(CutOut(checkpoint, finer=2)(photo), tiled[..., 3])
 
 
-def demo(checkpoint: Path, port: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "train", "demo", "--ckpt_path", str(checkpoint)),
-            *("--port", str(port)),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "GRADIO_TEMP_DIR": str(checkpoint.parent / "gradio"),
-        },
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def page(checkpoint: Path) -> Iterator[httpx.Client]:
     """A visitor of the page."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = demo(checkpoint, port)
-    assert process.stderr is not None
-    try:
-        said = next((line for line in process.stderr if "the demo is at" in line), "")
-        assert f"http://127.0.0.1:{port}" in said
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.wait()
-        process.stderr.close()
+    with served(checkpoint) as address, httpx.Client(base_url=address, timeout=60) as client:
+        yield client
 
 
 def answer(page: httpx.Client, name: str, session: str, *data: object) -> tuple[str, list]:  # type: ignore[type-arg]
@@ -155,7 +87,8 @@ def test_upload_gives_the_upright_cutout_to_download(
     assert event == "complete"
     event, found = answer(page, "show", session, 0.5, 1, "white", False)
     assert event == "complete"
-    slider, mask, file = found
+    slider, mask, button = found
+    file = button["value"]
     assert file["path"].endswith("/a chair.png")
     sizes = []
     for part in (*slider, mask, file):
