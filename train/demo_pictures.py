@@ -39,19 +39,22 @@ def adjusted(alpha: NDArray[np.uint8], threshold: float, softness: float) -> NDA
 
     Args:
         alpha: ``(h, w)`` uint8.
-        threshold: In [0, 1], what becomes one half; lower keeps more of the photo.
+        threshold: In (0, 1), what becomes one half; lower keeps more of the photo.
         softness: In [0, 1], how much of the mask's range stays soft: 1 and a threshold of one half
             leave the mask as it is, 0 leaves black and white.
 
     Returns:
-        ``(h, w)`` uint8, ``255 clip((p - threshold) / softness + 1/2)`` of ``p = alpha / 255``.
+        ``(h, w)`` uint8, ``255 clip((q - 1/2) / softness + 1/2)``, where ``q`` goes in two straight
+        lines from 0 over 1/2, at ``alpha / 255 = threshold``, to 1: white stays white, and black
+        black.
     """
     # 256 values, looked up: photos have millions
     p = np.arange(256) / 255
+    q = np.interp(p, [0, threshold, 1], [0, 0.5, 1])
     if softness < 1 / 255:  # finer than the mask's own steps
         values = np.where(p >= threshold, 1.0, 0.0)
     else:
-        values = np.clip((p - threshold) / softness + 0.5, 0, 1)
+        values = np.clip((q - 0.5) / softness + 0.5, 0, 1)
     table = np.rint(255 * values).astype(np.uint8)
     return table[alpha]
 

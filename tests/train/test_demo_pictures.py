@@ -32,6 +32,20 @@ def test_order_of_the_values_stays_and_a_lower_threshold_keeps_more(
     assert (adjusted(VALUES, threshold / 2, softness) >= found).all()
 
 
+@given(st.floats(0.05, 0.95), st.floats(0, 1))
+def test_what_is_sure_stays_sure(threshold: float, softness: float) -> None:
+    found = adjusted(VALUES, threshold, softness)
+    assert (found[0, 0], found[0, 255]) == (0, 255)
+
+
+@given(st.floats(0.05, 0.95))
+def test_threshold_becomes_one_half_in_straight_lines(threshold: float) -> None:
+    p = VALUES / 255
+    below, above = p / (2 * threshold), 1 - (1 - p) / (2 * (1 - threshold))
+    expected = 255 * np.where(p < threshold, below, above)
+    assert adjusted(VALUES, threshold, 1) == pytest.approx(expected, abs=0.51)
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [((1, 1), (1, 1)), ((1400, 9), (1400, 9)), ((2800, 700), (1400, 350)), ((1, 9000), (1, 1400))],
