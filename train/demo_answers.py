@@ -49,6 +49,11 @@ def look(mask_of: Mask, path: str) -> Seen:
         raise gr.Error(str(error).replace(str(file), file.name), duration=None) from error
 
 
+def still_wanted(path: str | None, seen: Seen | None) -> Seen | None:
+    """Return what was seen, if the page still has that file: visitors do not wait for networks."""
+    return seen if path and seen and Path(path).stem == seen.name else None
+
+
 def show(
     seen: Seen | None, threshold: float, softness: float, ground: str, own: bool, *, cache: str
 ) -> Shown | tuple[None, None, gr.DownloadButton]:

@@ -7,7 +7,7 @@ from functools import partial
 import gradio as gr
 from gradio.components import Component
 
-from train.demo_answers import GROUNDS, Mask, look, nothing, show
+from train.demo_answers import GROUNDS, Mask, look, nothing, show, still_wanted
 
 _KEPT = 3600  # seconds that a visitor's pictures and files stay
 _MOST_BYTES = "50mb"  # of a file
@@ -52,7 +52,8 @@ def demo_page(mask_of: Mask, title: str) -> gr.Blocks:
             api_name="look",
             show_progress_on=pictures[0],  # `seen` is invisible, and a network takes its time
         )
-        looked.success(shows, chosen, shown, api_name="show")
+        wanted = looked.success(still_wanted, [file, seen], seen, api_visibility="private")
+        wanted.success(shows, chosen, shown, api_name="show")
         file.clear(lambda: (None, *nothing()), None, [seen, *shown], api_visibility="private")
         for control in controls:
             # a slider that is dragged would ask for a file at every step

@@ -29,6 +29,7 @@ CUT_OUT = "document.querySelectorAll('#pictures img')[1]"
 SOURCE = f"({CUT_OUT} || {{}}).src"
 CAN_DOWNLOAD = "document.querySelector('#download:enabled')"
 CANNOT_DOWNLOAD = "document.querySelector('#download:disabled')"
+CLEAR = "#photo button[aria-label=Clear]"
 AT_WORK = "#pictures [data-testid=status-tracker]:not(.hide)"
 RANGE = "input[type=range]"  # the first is that of the threshold
 
@@ -132,7 +133,7 @@ def test_file_that_is_no_photo_is_told_and_the_next_one_is_cut_out(
     tab.choose_file(INPUT, tmp_path / "broken.jpg")
     tab.until("document.body.innerText.includes('broken.jpg: no image, or broken')")
     tab.until(CANNOT_DOWNLOAD)
-    tab.click("#photo button[aria-label=Clear]")
+    tab.click(CLEAR)
     tab.until(f"document.querySelector('{INPUT}')")
     photo = rotated_photo(tmp_path / "photos")
     tab.choose_file(INPUT, photo)
@@ -147,3 +148,18 @@ def test_page_tells_that_the_network_is_at_work(tab: Tab, tmp_path: Path) -> Non
         tab.until(f"document.querySelector('{AT_WORK}')")
         assert tab.evaluate(SOURCE) is None
     tab.until(f"{SOURCE} && !document.querySelector('{AT_WORK}')")
+
+
+def test_photo_that_is_taken_back_while_the_network_works_is_not_shown(
+    tab: Tab, tmp_path: Path
+) -> None:
+    with tab.holding("*/queue/join*"):
+        tab.choose_file(INPUT, rotated_photo(tmp_path / "photos"))
+        tab.until(f"document.querySelector('{AT_WORK}')")
+        tab.click(CLEAR)
+        tab.until(f"document.querySelector('{INPUT}')")
+    # the photo, its removal, whether the photo is still wanted, what to show of it
+    asked = "performance.getEntriesByType('resource').filter((e) => e.name.includes('queue/join'))"
+    tab.until(f"{asked}.length === 4 && !document.querySelector('{AT_WORK}')")
+    assert tab.evaluate(SOURCE) is None
+    tab.until(CANNOT_DOWNLOAD)
