@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
 from callbacks.counterfactual_sheet import outside_difference
-from datamodules.sample import MaskKind
+from datamodules.sample import MaskKind, Sample
 from datamodules.shard_index import index_of
 from datamodules.shards import ShardReader, published_shards
+from generation.labelers.grounding_dino import GroundingDino
 from tests.generation.tiny_labelers import write_grounding_dino, write_sam
 from tests.generation.tiny_pipelines import save_sd15
 from train.cli import main
@@ -75,14 +77,17 @@ def test_quickstart_goes_from_pairs_over_training_to_a_report(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_pairs_hold_labels_and_aligned_counterfactuals(tmp_path: Path) -> None:
-    make_pairs(tmp_path / "pairs", number=3, size=128)  # as shipped: in 32 pixels JPEG blurs all
-    for shard in published_shards(tmp_path / "pairs"):
-        reader = ShardReader(tmp_path / "pairs", shard)
-        for place in range(len(reader)):
-            pair = reader.sample(place)
-            assert pair.mask_kind is MaskKind.LABELS
-            assert pair.mask.max() == len(pair.class_names) - 1
-            assert outside_difference(pair) < 8  # aim is 6; shadows, and what JPEG does to edges
+    make_pairs(tmp_path / "pairs", number=8, size=128)  # as shipped: in 32 pixels JPEG blurs all
+    pairs = kept_pairs(tmp_path / "pairs")
+    assert pairs
+    for record, pair in pairs:
+        assert pair.mask_kind is MaskKind.LABELS
+        assert pair.mask.max() == len(pair.class_names) - 1
+        assert record["scores"]["alignment"] <= 6
+        assert outside_difference(pair) < 8  # as stored: JPEG adds to edges
+    rejected = [each for s in index_of(tmp_path / "pairs").shards for each in s.rejected]
+    assert {each[1] for each in rejected} <= {"Alignment"}
+    assert len(rejected) < len(pairs)
 
 
 def with_tiny_models(folder: Path, name: str = "magicseg.yaml") -> dict[str, Any]:
@@ -132,6 +137,45 @@ def test_configuration_of_the_hub_runs_with_models_of_its_layout(tmp_path: Path)
     }
 
 
+def kept_pairs(folder: Path) -> list[tuple[dict[str, Any], Sample]]:
+    """What is known of each published pair, and its pixels."""
+    readers = [ShardReader(folder, shard) for shard in published_shards(folder)]
+    return [(reader.pairs[k], reader.sample(k)) for reader in readers for k in range(len(reader))]
+
+
+@pytest.mark.slow
+def test_pair_of_the_hub_is_kept_with_labels_counterfactual_and_both_scores(tmp_path: Path) -> None:
+    config = with_tiny_models(tmp_path)
+    model, data = config["model"]["init_args"], config["data"]["init_args"]
+    # random models change everything and find everything: all is kept, with its scores
+    model["filters"][1]["init_args"] = {"max_difference": 255.0}
+    model["filters"][2]["init_args"]["min_absence"] = 0.0
+    data["source"]["init_args"]["two_share"] = 0.0
+    writer = config["trainer"]["callbacks"][0]
+    writer["init_args"] = {"image_format": "png"}  # what is read is what was judged
+    predict(config, tmp_path)
+    pairs = kept_pairs(tmp_path / "set")
+    assert pairs
+    detector = GroundingDino(str(tmp_path / "dino"))
+    for record, pair in pairs:
+        assert pair.class_names in {("background", "cat"), ("background", "hat")}
+        assert pair.class_names[1] in pair.prompt
+        assert pair.mask_kind is MaskKind.LABELS
+        assert pair.mask.unique().tolist() == [0, 1]
+        assert pair.weight is not None
+        assert pair.counterfactual is not None
+        outside = pair.mask.numpy() == 0
+        image, other = (x.numpy().astype(float) for x in (pair.image, pair.counterfactual))
+        assert 0 < np.abs(image - other)[:, outside].mean() < 255
+        scores = record["scores"]
+        assert scores["alignment"] == pytest.approx(np.abs(image - other)[:, outside].mean())
+        (found,) = detector.detect([pair.counterfactual], [pair.class_names[1:]])
+        assert scores["absence"] == pytest.approx(1 - float(found.best.max()), abs=1e-5)
+        assert [edit.partition("(")[0] for edit in pair.provenance.edits] == ["painted"]
+        assert len(pair.provenance.models) == 3  # painter, detector, segmenter
+        assert "LicenseRef-CreativeML-OpenRAIL-M" in pair.provenance.licence
+
+
 @pytest.mark.slow
 def test_labelled_objects_are_painted_over_from_names_alone(tmp_path: Path) -> None:
     config = with_tiny_models(tmp_path, "magicseg_removal.yaml")
@@ -143,10 +187,9 @@ def test_labelled_objects_are_painted_over_from_names_alone(tmp_path: Path) -> N
     model["filters"] = []
     config["data"]["init_args"]["source"]["init_args"]["two_share"] = 0.0
     predict(config, tmp_path)
-    readers = [ShardReader(tmp_path / "set", s) for s in published_shards(tmp_path / "set")]
-    made = [reader.sample(place) for reader in readers for place in range(len(reader))]
+    made = kept_pairs(tmp_path / "set")
     assert made
-    for pair in made:
+    for _, pair in made:
         assert pair.counterfactual is not None
         assert not torch.equal(pair.counterfactual, pair.image)
         assert [edit.partition("(")[0] for edit in pair.provenance.edits] == ["painted", "removed"]
