@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.datamodules.labelled_data import labels_of, write_coco, write_voc
+from tests.train.launchers import DDP, lightning
 from train.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -105,3 +106,42 @@ def test_a_trained_network_is_scored_by_thresholds_of_training_photos(
     monkeypatch.chdir(tmp_path)
     facts = run_on(tmp_path, "clip_seg")
     assert all("threshold from 200 training photos" in row["description"] for row in facts["rows"])
+
+
+@pytest.mark.slow
+def test_two_processes_choose_thresholds_and_score_as_one_does(tmp_path: Path) -> None:
+    """Three photos to train on and five to test, so that the shares of the two are unequal."""
+    voc = tmp_path / "voc"
+    stripes = {
+        "train": [(0, 1), (0, 2), (3, 0)],
+        "val": [(0, 1, 255), (2, 0), (1, 2), (0, 3), (0,)],
+    }
+    for split, maps in stripes.items():
+        sizes = [(24 + 8 * k, 40) for k in range(len(maps))]
+        named = {
+            f"{split}{k}": labels_of(*values, size=size)
+            for k, (values, size) in enumerate(zip(maps, sizes, strict=True))
+        }
+        write_voc(voc, named, split=split)
+    arguments = [
+        *("test", "--config", str(ROOT / "configs" / NAME), "--config", str(OVERLAYS / NAME)),
+        *("--data.train.root", str(voc), "--data.test.root", str(voc)),
+    ]
+    main([*arguments, "--trainer.default_root_dir", str(tmp_path / "one")])
+    lightning([*arguments, "--config", DDP, "--trainer.default_root_dir", str(tmp_path / "two")])
+    one, two = (
+        json.loads((tmp_path / run / "report" / "open_vocabulary.json").read_text())
+        for run in ("one", "two")
+    )
+    for facts in (one, two):
+        assert facts["num_images"] == 5
+        assert [row["threshold"] == 0.1 for row in facts["rows"]] == [True, False, False]
+        classes = facts["per_class"]
+        counted = {
+            name: max(of["num_images"] for of in each.values()) for name, each in classes.items()
+        }
+        assert {name: number for name, number in counted.items() if number} == {
+            "background": 4, "aeroplane": 2, "bicycle": 2, "bird": 1
+        }  # fmt: skip
+    assert one["rows"] == two["rows"]
+    assert one["per_class"] == two["per_class"]
