@@ -80,11 +80,16 @@ def share(campaign: Campaign, runs: Sequence[Run]) -> None:
 
 
 def rehearse(campaign: Campaign, runs: Sequence[Run]) -> None:
-    """Make the runs of the first seed, two steps long, in a temporary folder."""
+    """Make the runs of the first seed, two steps long, in a temporary folder.
+
+    Their table shows that the runs work and nothing else: of untrained networks, the thresholds
+    that are kept miss the maximum of F.
+    """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         tiny = replace(campaign, work=work, rows=work / "rows.jsonl", is_trial=True)
         share(tiny, [run for run in runs if run.seed == runs[0].seed])
+        print("\nA trial of two steps each at the smallest sizes: the figures mean nothing.")
         baselines_table.show(tiny.rows)
 
 

@@ -1,7 +1,7 @@
 """What is kept of a tested run, image by image: enough for paired intervals.
 
 The F curve is kept at every fifth threshold, in 16 bits: max F of these 52 differs from that of all
-256 by less than .0005. The exact one is in the row.
+256 by less than .0005 where a network is trained. The exact one is in the row.
 """
 
 from collections.abc import Sequence

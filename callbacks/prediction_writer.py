@@ -73,12 +73,17 @@ class PredictionWriter(Callback):
         """Find out what is left to do.
 
         Raises:
-            ValueError: If the DataModule has no photos to cut out, or the network is told where the
-                object is.
+            ValueError: If the DataModule has no photos to cut out, the model predicts nothing, or
+                the network is told where the object is.
         """
         if stage != "predict":
             return
         refuse_prompted(getattr(pl_module, "net", None), "predict takes")  # claims no folder
+        if type(pl_module).predict_step is LightningModule.predict_step:
+            raise ValueError(
+                f"{type(pl_module).__name__} cuts nothing out: give the checkpoint of a run of "
+                "configs/dis"
+            )
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, Photos):
             raise ValueError(
@@ -139,7 +144,7 @@ class PredictionWriter(Callback):
     def _claim(self, recipe: Mapping[str, object]) -> None:
         """Note what the folder's files are made from, or refuse to mix them with others."""
         path = self._folder / "recipe.json"
-        if not path.is_file():
+        if not (path.is_file() and (self._folder / "masks").is_dir()):
             write_atomically(path, json.dumps(recipe, indent=1).encode())
             return
         before = json.loads(path.read_text())

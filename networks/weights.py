@@ -77,12 +77,9 @@ def load_weights(
     own = net.state_dict()
     names = dict(zip(_without_prefix(own), own, strict=True))
     wanted = {short: own[name] for short, name in names.items()}
-    problems = _problems(found, wanted)
-    if problems:
-        raise WeightsError(
-            f"weights {path} do not fit {type(net).__name__}: {'; '.join(problems)}. "
-            f"{_cure(found, wanted)}"
-        )
+    why = misfit(found, wanted)
+    if why:
+        raise WeightsError(f"weights {path} do not fit {type(net).__name__}: {why}")
     net.load_state_dict({**own, **{names[short]: value for short, value in found.items()}})
 
 
@@ -124,6 +121,17 @@ def trained_size(weights: str) -> tuple[int, int] | None:
     if found is None:
         raise WeightsError(f"weights {path} have {_SIZE_KEY} {said!r}: it must read like 96x128")
     return int(found[1]), int(found[2])
+
+
+def misfit(found: State, wanted: State) -> str:
+    """Return why tensors cannot be loaded, and the cure, in one line; empty where they can.
+
+    Args:
+        found: Those of a file.
+        wanted: Those of the network.
+    """
+    problems = _problems(found, wanted)
+    return f"{'; '.join(problems)}. {_cure(found, wanted)}" if problems else ""
 
 
 def _locate(weights: str) -> Path:

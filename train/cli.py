@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -32,7 +33,12 @@ from train.errors import one_line, without_worker
 from train.parser import OneLineParser, UsageError, description
 from train.quiet import ignore_expected_warnings
 from train.recipe import recipe_of
-from train.remembered import read_checkpoint, remembered_model, remembered_size
+from train.remembered import (
+    read_checkpoint,
+    refuse_other_network,
+    remembered_model,
+    remembered_size,
+)
 
 # What a user can get wrong, here and in the run: values, paths, devices, absent packages.
 USER_ERRORS = (ValueError, OSError, ImportError, MisconfigurationException)
@@ -112,11 +118,21 @@ class ConfigWriter(SaveConfigCallback):
     """Leaves the resolved configuration beside the run's results.
 
     ``config.yaml`` is what fit was run with; other commands leave ``config.<command>.yaml``. A
-    second run into the same folder overwrites it: resume and elastic restart are such runs.
+    second run into the same folder overwrites it: resume and elastic restart are such runs. A
+    prediction that is refused, as its folder holds those of another network, leaves it as it is.
     """
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the file, unless predictions begin: whether they may is not known yet."""
+        if stage != "predict":
+            super().setup(trainer, pl_module, stage)
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the file of a prediction, from every process: some may have nothing to do."""
+        self.save_config(trainer, pl_module, "predict")
+
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the file atomically, from rank 0."""
+        """Write the file atomically."""
         command = TrainerFn(stage).value  # as text, `stage` reads "TrainerFn.TESTING"
         name = "config.yaml" if command == "fit" else f"config.{command}.yaml"
         content = self.parser.dump(self.config, skip_none=False)
@@ -166,7 +182,7 @@ class SegmentationCLI(LightningCLI):
         """
         command = str(self.config.subcommand)
         config = self.config[command]
-        last = Path(config.trainer.default_root_dir) / "checkpoints" / LAST
+        last = _last(config)
         if command == "fit" and config.ckpt_path is None and last.exists():
             note(f"starting afresh: {last} will be overwritten; --ckpt_path last goes on from it")
         if command == "fit" and config.ckpt_path == "last" and not last.exists():
@@ -200,19 +216,24 @@ class SegmentationCLI(LightningCLI):
         A generation run is given its recipe instead.
 
         Raises:
-            ValueError: If nothing would publish what a generation run makes.
+            ValueError: If nothing would publish what a generation run makes, or the weights of the
+                checkpoint do not fit the network.
         """
         command = str(self.config.subcommand)
+        config = self.config[command]
         if isinstance(self.datamodule, GenerationRun):
             self.datamodule.recipe = recipe_of(
-                self.config[command],
+                config,
                 precision=str(self.trainer.precision),
                 image_format=_shard_writer(self.trainer).image_format,
             )
             return
-        untrained = command != "fit" and self.config[command].ckpt_path is None
-        if untrained and any(True for _ in self.model.parameters()):
-            note("no --ckpt_path: the network has the weights that it was built with")
+        if config.ckpt_path not in (None, "last", "best"):
+            refuse_other_network(self.model, Path(config.ckpt_path))
+        elif config.ckpt_path == "last":
+            refuse_other_network(self.model, _last(config))
+        elif command != "fit" and any(True for _ in self.model.parameters()):
+            note("no --ckpt_path: the network has the weights that its configuration names")
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Leave a generation run alone that has nothing left to do: a Trainer would stumble."""
@@ -242,6 +263,10 @@ class SegmentationCLI(LightningCLI):
             callbacks += [WeightsWriter(), *config.checkpoint.callbacks(root)]
         kwargs["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
+
+
+def _last(config: Namespace) -> Path:
+    return Path(config.trainer.default_root_dir) / "checkpoints" / LAST
 
 
 def _callbacks(trainer: Trainer) -> list[Callback]:

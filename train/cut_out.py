@@ -40,8 +40,8 @@ class CutOut:
         model = _built(remembered_model(content, checkpoint))
         if not isinstance(model, DIS):
             raise ValueError(
-                f"{checkpoint} holds a {type(model).__name__}, which cuts nothing out: give that "
-                "of a run of configs/dis"
+                f"{checkpoint} holds no network that cuts out, but {type(model).__name__}: give "
+                "that of a run of configs/dis"
             )
         refuse_prompted(model.net, "a cut-out needs")
         trained = remembered_size(content)

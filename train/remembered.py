@@ -1,13 +1,16 @@
 """What a checkpoint remembers of its run, read before anything is built."""
 
+import re
 from inspect import Parameter, signature
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
 
-from networks.weights import UNREADABLE
+from networks.weights import UNREADABLE, misfit
 from train.checkpointing import BEST, LAST
 
 _STARTS = {"backbone_weights": None, "encoder_weights": None, "pretrained": False}
@@ -62,6 +65,23 @@ def remembered_size(checkpoint: dict[str, Any]) -> tuple[int, int] | None:
             height, width = state["trained_size"]
             return height, width
     return None
+
+
+def refuse_other_network(model: LightningModule, path: Path) -> None:
+    """Compare the tensors of a checkpoint with those of a model.
+
+    Raises:
+        ValueError: If the model cannot load them.
+    """
+    own = model.state_dict()
+    why = misfit(_of_network(read_checkpoint(path)["state_dict"]), _of_network(own))
+    if why and model.strict_loading:
+        raise ValueError(f"the weights of {path} do not fit the configuration: {why}")
+
+
+def _of_network(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors under the names of files that hold the network alone."""
+    return {re.sub(r"^net\.(net\.)?", "", key): value for key, value in state.items()}
 
 
 def _no_checkpoint(path: Path) -> str:

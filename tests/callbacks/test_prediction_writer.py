@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from lightning.pytorch import LightningModule, Trainer
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
+from callbacks.prediction_writer import PredictionWriter
 from train.cli import main
 
 pytestmark = pytest.mark.slow  # whole runs of predict, one after the other
@@ -351,3 +353,9 @@ def test_two_processes_share_the_photos(
             two = tmp_path / "predictions" / folder / f"{id}.png"
             assert one.read_bytes() == two.read_bytes()
     assert len(files_below(tmp_path / "predictions")) == 2 * num_photos
+
+
+def test_model_that_predicts_nothing_is_refused() -> None:
+    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    with pytest.raises(ValueError, match="LightningModule cuts nothing out: give the checkpoint"):
+        PredictionWriter().setup(trainer, LightningModule(), "predict")

@@ -117,7 +117,7 @@ def test_checkpoint_of_another_width_is_one_line(
         main(["test", "--config", config, "--ckpt_path", "last", "--model.net.net.width", "6"])
     err = capsys.readouterr().err
     assert leaving.value.code == 2
-    assert "size mismatch" in err.splitlines()[-1]
+    assert "5 of 6 keys of another shape (0.weight (" in err.splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -190,9 +190,28 @@ def test_predictions_of_another_checkpoint_are_not_taken_for_those_of_this_one(
     main(command)
     main(command)
     main(["fit", "--config", config, "--ckpt_path", "last", "--trainer.max_steps", "7"])
+    before = (tmp_path / "cut/config.predict.yaml").read_bytes()
     with pytest.raises(SystemExit):
-        main(command)
+        main([*command, "--data.batch_size", "3"])
     assert "holds predictions of another checkpoint" in capsys.readouterr().err
+    assert (tmp_path / "cut/config.predict.yaml").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["fit", "test"])
+def test_checkpoint_of_another_network_is_answered_before_anything_is_written(
+    write_config: WriteConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    main(["fit", "--config", write_config()])
+    checkpoint = str(tmp_path / "run/checkpoints/last.ckpt")
+    capsys.readouterr()
+    other = [write_config(name="two"), "--model.net.net.width", "5"]
+    with pytest.raises(SystemExit):
+        main([command, "--config", *other, "--ckpt_path", checkpoint])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: the weights of {checkpoint} do not fit the configuration: ")
+    assert "5 of 6 keys of another shape (0.weight (4, " in line
+    assert not (tmp_path / "two").exists()
 
 
 @pytest.mark.slow
