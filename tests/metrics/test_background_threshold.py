@@ -5,6 +5,7 @@ import torch
 
 from metrics.background_threshold import ThresholdSweep
 from metrics.confusion import class_iou, confusion_matrix
+from tests.metrics.two_processes import synchronise
 
 
 def example(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -51,7 +52,9 @@ def test_counts_of_two_processes_add_up() -> None:
     for sweep, seeds in ((whole, (0, 1)), (first, (0,)), (second, (1,))):
         for seed in seeds:
             sweep.update(*example(seed))
-    assert torch.equal(first.counts + second.counts, whole.counts)
+    synchronise(first, second, ["counts"])
+    assert torch.equal(first.counts, whole.counts)
+    assert first.counts.dtype == torch.int64
 
 
 @pytest.mark.parametrize(("num", "low", "high"), [(1, 0, 1), (5, 1, 1), (5, 0.5, 0.1)])

@@ -15,6 +15,7 @@ from metrics.boundary_iou import boundary_iou
 from metrics.confusion import class_accuracy, class_iou, confusion_matrix, pixel_accuracy
 from metrics.label_bands import band_overlap, label_band
 from metrics.semantic import SemanticMetrics, mean_of_frequent
+from tests.metrics.two_processes import synchronise
 
 Labels = NDArray[np.uint8]
 NUM = 5
@@ -128,17 +129,18 @@ def test_void_pixels_are_in_no_band(pair: tuple[Labels, Labels]) -> None:
         assert either[label] == (((found == label) | (truth == label)) & counts).sum()
 
 
-def test_parts_of_a_set_add_up_as_processes_do() -> None:
+def test_two_processes_count_what_one_does() -> None:
     generator = torch.Generator().manual_seed(1)
     maps = [torch.randint(NUM, (9 + k, 7), generator=generator).to(torch.uint8) for k in range(3)]
     whole, first, second = (SemanticMetrics(NUM) for _ in range(3))
     pairs = [(maps[0], maps[0]), (maps[1], maps[1].flip(0)), (maps[2], maps[2].flip(1))]
     for metric, some in ((whole, pairs), (first, pairs[:1]), (second, pairs[1:])):
         metric.update([found for found, _ in some], [truth for _, truth in some])
-    for name in ("confusion", "bands_both", "bands_either", "num_images"):
-        total = getattr(first, name) + getattr(second, name)  # what dist_reduce_fx "sum" does
-        assert torch.equal(total, getattr(whole, name))
-        assert total.dtype == torch.int64
+    states = ("confusion", "bands_both", "bands_either", "num_images")
+    synchronise(first, second, states)
+    for name in states:
+        assert torch.equal(getattr(first, name), getattr(whole, name))
+        assert getattr(first, name).dtype == torch.int64
 
 
 def test_without_background_a_pixel_without_a_class_is_missed_and_nothing_more() -> None:
