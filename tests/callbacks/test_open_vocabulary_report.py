@@ -1,6 +1,8 @@
 """The files that a test on label maps leaves."""
 
 import json
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from callbacks.label_overlay import label_colour
 from callbacks.open_vocabulary_report import OpenVocabularyReport
+from datamodules.label_set import LabelSet
 from datamodules.labelled_photos import LabelledPhotos
 from datamodules.voc import PascalVOC
 from metrics.semantic import SemanticMetrics
@@ -44,7 +47,7 @@ def written(data: LabelledPhotos, folder: Path, callback: OpenVocabularyReport) 
     trainer.datamodule = data  # type: ignore[attr-defined]  # as Trainer.test does
     module = Finished()
     callback.setup(trainer, module, "test")
-    (batch,) = data.test_dataloader()
+    batch = next(iter(data.test_dataloader()))
     truth = batch.truth[0]
     outputs = [truth, truth.clamp(max=1)]
     callback.on_test_batch_end(trainer, module, outputs, batch.to_float(), 0)
@@ -64,6 +67,44 @@ def test_numbers_of_each_protocol_and_class_are_kept(report: Path) -> None:
 def test_a_part_of_the_public_set_stands_without_published_rows(report: Path) -> None:
     assert json.loads((report / "open_vocabulary.json").read_text())["published"] == []
     assert "Published" not in (report / "open_vocabulary.md").read_text()
+
+
+class WholeSet:
+    """A set as large as PASCAL VOC's, of one photo over and over."""
+
+    def __init__(self, root: Path) -> None:
+        self.voc = PascalVOC(root)
+
+    def find(self) -> LabelSet:
+        labels = self.voc.find()
+        return replace(labels, files=labels.files * 1449)
+
+
+def test_published_rows_stand_beside_ours_with_protocol_and_source(tmp_path: Path) -> None:
+    write_voc(tmp_path / "voc", {"a": labels_of(0, 1, 2)})
+    data = LabelledPhotos(test=WholeSet(tmp_path / "voc"), num_workers=0)
+    data.setup("test")
+    written(data, tmp_path / "run", OpenVocabularyReport())
+    report = tmp_path / "run" / "report"
+    text, page = ((report / name).read_text() for name in ("open_vocabulary.md", "index.html"))
+    ours, _, theirs = text.partition("## Published")
+    assert "| lists |" in ours
+    assert "Compare rows of one protocol alone." in theirs
+    (row,) = (line for line in theirs.splitlines() if line.startswith("| MagicSeg |"))
+    cells = [cell.strip() for cell in row.split("|")]
+    assert cells[2:4] == ["2026", "62.9"]
+    assert cells[6].startswith("not stated")
+    assert cells[7] == "abstract of the paper (TPAMI 2026)"
+    for name in ("GroupViT", "TCL", "NACLIP", "CorrCLIP"):
+        assert f"| {name}" in theirs
+    above, _, below = unescape(page).partition('<h2 id="published">')
+    assert "with synonyms" in above
+    for cell in ("MagicSeg", "62.9", *cells[4:8]):
+        assert f">{cell}</t" in below
+    facts = json.loads((report / "open_vocabulary.json").read_text())
+    (magicseg,) = (one for one in facts["published"] if one["name"] == "MagicSeg")
+    assert magicseg["protocol"] == cells[6]
+    assert magicseg["source"] == cells[7]
 
 
 def test_the_page_says_what_each_protocol_fixed(report: Path) -> None:
