@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from datamodules.generation_result import Rejected
 from datamodules.sample import MaskKind, Provenance, Sample
 from generation.diffusion.controlled_loading import Adapter, load_controlled
 from generation.diffusion.controls import CannyCondition, Control, MaskCondition
@@ -124,7 +125,7 @@ class ControlNetPainter(nn.Module):
             self._added = one_graph(added_by_controls)
 
     @torch.no_grad()
-    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample]:
+    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample | Rejected]:
         """Return the pairs with painted images, see `BatchPainter`.
 
         Raises:

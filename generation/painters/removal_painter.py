@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from datamodules.generation_result import Rejected
 from datamodules.sample import MaskKind, Sample
 from generation.diffusion.controlled_loading import load_controlled
 from generation.diffusion.controlled_unet import ControlledUNet
@@ -91,7 +92,7 @@ class RemovalPainter(nn.Module):
         self._levels = noise_levels(scheduler, steps=sampling.steps)
 
     @torch.no_grad()
-    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample]:
+    def paint(self, drafts: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Sample | Rejected]:
         """Return the labelled pairs with counterfactuals.
 
         Raises:
