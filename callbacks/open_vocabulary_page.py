@@ -12,7 +12,7 @@ FREQUENT = 10
 """Photos that a class needs to count in the mean over frequent classes."""
 MEANS = {
     "mean_iou": "mIoU",
-    "frequent_iou": f"mIoU of classes in {FREQUENT} photos or more",
+    "frequent_iou": f"mIoU of names in {FREQUENT} photos or more",
     "pixel_accuracy": "pixel accuracy",
     "mean_accuracy": "mean accuracy",
     "mean_boundary_iou": "boundary IoU",
@@ -66,7 +66,7 @@ def markdown(content: ScoredSet) -> str:
     """Return the text."""
     lines = [f"# {content.title}", ""]
     lines += _table(
-        ["protocol", *MEANS.values(), "background below"],
+        ["protocol", *MEANS.values(), "background: scores below"],
         [
             [row_name(row), *(percent(row.get(key)) for key in MEANS), row.get("threshold")]
             for row in content.rows
