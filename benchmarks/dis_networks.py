@@ -3,12 +3,21 @@
     python -m benchmarks.dis_networks --networks isnet birefnet --official FOLDER
     python -m benchmarks.dis_networks --table
 
-A step is a pass forward and backward in training, of all maps; no optimizer. Arms are taken in turn
-in one process; seconds are the processor's. Peak memory is that of one step, what the network takes
-included, in a process of its own, above what it had before the network was built. The official
-code (`benchmarks.dis_official`) runs in float32 as it comes; its steps enlarge the maps, and make
-the labels of BiRefNet's edges, which here is the loss's part. SAM-HQ has ViT-B's widths and is
-given a prompt of the truth.
+A step is a pass forward, the loss of ``configs/dis/NAME.yaml`` and a pass backward, in training; no
+optimizer. IS-Net's loss has its encoder of masks, BiRefNet's its maps of edges. BiRefNet has
+Swin-T, SAM-HQ has ViT-B's widths and a prompt of the truth. Arms are taken in turn in one process;
+seconds are the processor's. Peak memory is that of one step, what the model takes included, in a
+process of its own, above what it had before the model was built; of a compiled loss it is not told,
+since it would be the compiler's.
+
+The official code (`benchmarks.dis_official`) runs in float32 as it comes, in the place of our
+network and with the same loss. IS-Net and U-2-Net give probabilities, which are turned back into
+logits for it; IS-Net and BiRefNet make inside the network what here is the loss's part (enlarged
+maps, targets of edges). The windows of our Swin always use scaled_dot_product_attention; those of
+BiRefNet's authors do where ``SDPA_enabled`` in their ``config.py`` says so, which it does since
+September 2025, with a mask that is repeated over the batch. Two networks have no official arm:
+UDUN, whose repository has no licence, and SAM-HQ, whose authors' package decodes the prompts image
+by image; that ours computes the same is tested on recorded outputs.
 """
 
 import argparse
@@ -24,64 +33,55 @@ from statistics import median
 from typing import TypeVar
 
 import torch
-from torch import nn
 from transformers import SamHQConfig, SamHQModel, SamHQPromptEncoderConfig, SamHQVisionConfig
 
+from benchmarks.dis_networks_models import NET, Changes, model_of, own_network, put_official
 from benchmarks.dis_official import OFFICIAL, Official, largest_difference
 from benchmarks.gpu_training import noise_batch
 from benchmarks.interleaved import interleaved, spread
 from callbacks import run_facts
-from networks.birefnet import BiRefNet
-from networks.fp_dis import FPDIS
-from networks.isnet import ISNet
-from networks.outputs import Outputs
-from networks.sam_hq import SamHQ
-from networks.swin import SwinT
-from networks.u2net import U2Net, U2NetP
-from networks.udun import UDUN
+from lightningmodules.dis import DIS
 
 T = TypeVar("T")
 
 OUT = Path(__file__).parent / "results" / "dis_networks.jsonl"
 PLAIN, FAST, CHECKPOINTED = "float32", "bf16, channels_last", "float32, checkpointed"
+COMPILED = "float32, compiled loss"
 THEIRS = "official, float32"
 NAMES = ("isnet", "u2net", "u2netp", "birefnet", "udun", "fp_dis", "sam_hq")
 _BATCH = 2
+_STEP = "forward, loss of the configuration, backward"
 _MIB = 1024
 
 
-def build(name: str, arm: str, size: int, official: Path | None) -> nn.Module:
-    """Return a network with random weights, in training."""
-    torch.manual_seed(0)
+def build(name: str, arm: str, size: int, official: Path | None) -> DIS:
+    """Return the model of a network's configuration with random weights, in training."""
+    if name == "sam_hq":
+        with saved_sam_hq(size) as folder:
+            model = model_of(name, {"net.init_args.weights": folder})
+    else:
+        model = model_of(name, _changes(name, arm, size))
     if arm == THEIRS and official is not None:
-        return Official(name, official).train()
-    blocks = 4 if arm == CHECKPOINTED else 0
-    builders: dict[str, Callable[[], nn.Module]] = {
-        "isnet": ISNet,
-        "u2net": U2Net,
-        "u2netp": U2NetP,
-        "birefnet": lambda: BiRefNet(SwinT(num_checkpointed=blocks), num_checkpointed=blocks),
-        "udun": lambda: UDUN(size),
-        "fp_dis": FPDIS,
-        "sam_hq": lambda: _sam_hq(size),
-    }
-    net = builders[name]().train()
-    return net.to(memory_format=torch.channels_last) if arm == FAST else net
+        put_official(model, name, official)
+    if arm == FAST:
+        model.net.to(memory_format=torch.channels_last)
+    if arm == COMPILED:
+        model.loss.compile()
+    return model
 
 
-def step(net: nn.Module, arm: str, size: int) -> Callable[[], None]:
-    """Return a call that passes a batch of noise forward and backward."""
+def step(model: DIS, arm: str, size: int) -> Callable[[], None]:
+    """Return a call that passes a batch of noise forward, through the loss and backward."""
     batch = noise_batch(_BATCH, size, torch.device("cpu"))
     if arm == FAST:
         batch.image = batch.image.contiguous(memory_format=torch.channels_last)
 
     def run() -> None:
-        net.zero_grad()
+        model.zero_grad()
         torch.manual_seed(0)  # one kind of prompt
         with torch.autocast("cpu", torch.bfloat16, enabled=arm == FAST):
-            outputs: Outputs = net(batch if isinstance(net, SamHQ) else batch.image)
-        maps = [*outputs.logits, *(outputs.features if _has_edges(net) else [])]
-        torch.stack([x.float().mean() for x in maps]).sum().backward()
+            terms = model.loss(model.net(batch), batch)
+        torch.stack(list(terms.values())).sum().backward()
 
     return run
 
@@ -98,8 +98,11 @@ def measured(name: str, arms: list[str], given: argparse.Namespace) -> list[dict
                 "arm": arm,
                 "size": size,
                 "batch": _BATCH,
+                "step": _STEP,
                 "seconds": [round(x, 3) for x in seconds[arm]],
-                "peak_mib": round(_apart(_peak, name, arm, size, official)),
+                "peak_mib": None
+                if arm == COMPILED
+                else round(_apart(_peak, name, arm, size, official)),
                 "largest_difference": difference if arm == THEIRS else None,
                 "threads": torch.get_num_threads(),
                 "command": f"python -m benchmarks.dis_networks --networks {name} --size {size}"
@@ -127,15 +130,16 @@ def saved_sam_hq(size: int) -> Iterator[str]:
 def _times(
     name: str, arms: list[str], size: int, official: Path | None, repeats: int
 ) -> tuple[dict[str, list[float]], float | None]:
-    nets = {arm: build(name, arm, size, official) for arm in arms}
+    models = {arm: build(name, arm, size, official) for arm in arms}
     difference = None
-    theirs = nets.get(THEIRS)
-    if isinstance(theirs, Official):
+    if THEIRS in models:
+        theirs, ours = own_network(models[THEIRS]), own_network(models[PLAIN])
+        assert isinstance(theirs, Official)
         image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-        difference = largest_difference(theirs, nets[PLAIN], image)
+        difference = largest_difference(theirs, ours, image)
         theirs.train()
-        nets[PLAIN].train()
-    steps = {arm: step(net, arm, size) for arm, net in nets.items()}
+        ours.train()
+    steps = {arm: step(model, arm, size) for arm, model in models.items()}
     return interleaved(steps, device=torch.device("cpu"), repeats=repeats), difference
 
 
@@ -160,17 +164,18 @@ def _apart(call: Callable[..., T], *arguments: object) -> T:
         return pool.apply(call, arguments)
 
 
-def _sam_hq(size: int) -> nn.Module:
-    with saved_sam_hq(size) as folder:
-        return SamHQ(folder)
-
-
-def _has_edges(net: nn.Module) -> bool:
-    return isinstance(net, BiRefNet) or (isinstance(net, Official) and net.name == "birefnet")
+def _changes(name: str, arm: str, size: int) -> Changes:
+    if name == "udun":
+        return {f"{NET}.size": size}
+    if name != "birefnet":
+        return {}
+    blocks = 4 if arm == CHECKPOINTED else 0
+    swin = {"class_path": "networks.swin.SwinT", "init_args": {"num_checkpointed": blocks}}
+    return {f"{NET}.backbone": swin, f"{NET}.num_checkpointed": blocks}
 
 
 def _arms(name: str, official: Path | None) -> list[str]:
-    arms = [PLAIN, FAST]
+    arms = [PLAIN, FAST, COMPILED]
     if name == "birefnet":
         arms.append(CHECKPOINTED)
     return [*arms, THEIRS] if official is not None and name in OFFICIAL else arms
@@ -189,7 +194,7 @@ def table(path: Path) -> str:
         difference = row["largest_difference"]
         lines.append(
             f"| {name} | {size}, {row['batch']} | {arm} | {spread(row['seconds'], '.2f')} | "
-            f"{median(row['seconds']) / plain:.2f} | {row['peak_mib']} | "
+            f"{median(row['seconds']) / plain:.2f} | {row['peak_mib'] or ''} | "
             f"{'' if difference is None else f'{difference:.1e}'} |"
         )
     return "\n".join(lines)

@@ -7,6 +7,7 @@ swin_v1_t, as its authors do it; it imports kornia and einops). Two of them have
 """
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -23,6 +24,7 @@ OFFICIAL = {
     "birefnet": ("BiRefNet", "models.birefnet", "BiRefNet"),
 }
 """Folder below the checkouts, module and class."""
+_EPS = 1e-6  # a probability of 0 or 1 has no logit
 
 
 class Official(nn.Module):
@@ -42,16 +44,19 @@ class Official(nn.Module):
         self.net: nn.Module = build(bb_pretrained=False) if name == "birefnet" else build()
 
     def forward(self, image: Tensor) -> Outputs:
-        """Return the maps, the result first; IS-Net and U-2-Net give probabilities."""
+        """Return logits and features in the order of ours.
+
+        IS-Net and U-2-Net give probabilities, which are turned back; our losses take logits.
+        """
         found = self.net(image)
         if self.name == "isnet":
-            return Outputs(logits=found[0])
+            return Outputs(logits=_logits(found[0]), features=list(found[1]))
         if self.name != "birefnet":
-            return Outputs(logits=list(found))
+            return Outputs(logits=_logits(found))
         if not self.training:
             return Outputs(logits=[found[-1]])
         ((edges, _), maps), _ = found
-        return Outputs(logits=maps[::-1], features=edges)
+        return Outputs(logits=maps[::-1], features=edges[::-1])
 
 
 def largest_difference(official: Official, ours: nn.Module, image: Tensor) -> float:
@@ -66,9 +71,15 @@ def largest_difference(official: Official, ours: nn.Module, image: Tensor) -> fl
     official.eval()
     ours.eval()
     with torch.no_grad():
-        theirs, own = official(image).logits[0], ours(image).logits[0]
+        found, own = official.net(image), ours(image).logits[0]
     if official.name == "birefnet":
-        theirs = theirs.sigmoid()
+        theirs = found[-1].sigmoid()
+    else:  # a probability; what was turned into a logit and back would differ
+        theirs = (found[0] if official.name == "isnet" else found)[0]
     # IS-Net's map has half the size of the image; its authors enlarge it inside the network
     own = F.interpolate(own, theirs.shape[2:], mode="bilinear", align_corners=False)
     return float((theirs - own.sigmoid()).abs().max())
+
+
+def _logits(probabilities: Sequence[Tensor]) -> list[Tensor]:
+    return [torch.logit(x, eps=_EPS) for x in probabilities]

@@ -21,7 +21,7 @@ from benchmarks.gpu_diffusion_training import diffusion_training
 from benchmarks.gpu_generation import painting
 from benchmarks.gpu_loader import loading
 from benchmarks.gpu_site import RESULTS, Measured, Part, Site
-from benchmarks.gpu_training import isnet, training, unet
+from benchmarks.gpu_training import BIREFNET, ISNET, UNET, training
 from benchmarks.interleaved import spread
 from callbacks import run_facts
 
@@ -30,8 +30,9 @@ PARTS: Mapping[str, Part] = {
     "generation_sd15_approximate": painting("sd15", batch=16, approximate=True),
     "generation_sdxl": painting("sdxl", batch=4, approximate=False),
     "generation_sdxl_approximate": painting("sdxl", batch=4, approximate=True),
-    "train_isnet": training("IS-Net", isnet, size=1024, batch=8),
-    "train_unet": training("U-Net, ResNet-18", unet, size=1024, batch=8),
+    "train_isnet": training(ISNET),
+    "train_birefnet": training(BIREFNET),
+    "train_unet": training(UNET),
     "train_tiny_image": diffusion_training("train_tiny_image"),
     "train_tiny_mask": diffusion_training("train_tiny_mask"),
     "loader": loading,
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="tiny, to see that it runs")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--photos", type=Path, help="set in the DIS5K layout, for the baselines")
+    parser.add_argument("--official", type=Path, help="checkouts, see benchmarks.dis_official")
     options = parser.parse_args()
     if options.list or options.part is None:
         print("\n".join(PARTS))
@@ -56,7 +58,14 @@ def main() -> None:
     if device.type == "cuda" and not torch.cuda.is_available():
         sys.exit("benchmarks.gpu: there is no CUDA device here (--device cpu --smoke runs without)")
     begun = time.perf_counter()
-    found = PARTS[options.part](Site(device, options.smoke, photos=options.photos, out=options.out))
+    site = Site(
+        device,
+        options.smoke,
+        photos=options.photos,
+        out=options.out,
+        official=options.official,
+    )
+    found = PARTS[options.part](site)
     content = {
         "part": options.part,
         "is_smoke": options.smoke,
@@ -75,11 +84,12 @@ def main() -> None:
 
 def table(rows: Sequence[Measured]) -> str:
     """Return rows as a table for people; ratios are to the first, repeat by repeat."""
-    lines = ["| what | rate | times the first | remark |", "|---|---|---|---|"]
+    lines = ["| what | rate | times the first | peak GiB | remark |", "|---|---|---|---|---|"]
     for row in rows:
         ratios = [a / b for a, b in zip(row.values, rows[0].values, strict=True)]
         rate = f"{spread(row.values, '.4g')} {row.unit}"
-        lines.append(f"| {row.name} | {rate} | {spread(ratios, '.2f')} | {row.remark} |")
+        peak = "" if row.peak_gib is None else f"{row.peak_gib:.1f}"
+        lines.append(f"| {row.name} | {rate} | {spread(ratios, '.2f')} | {peak} | {row.remark} |")
     return "\n".join(lines)
 
 

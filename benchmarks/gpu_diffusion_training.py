@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from benchmarks.gpu_site import Measured, Part, Site
+from benchmarks.gpu_site import Measured, Part, Site, gpu_bytes, peak_gib
 from benchmarks.gpu_training import noise_batch
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "generation"
@@ -28,7 +28,7 @@ def diffusion_training(name: str) -> Part:
         chunk, repeats, warm_up = (1, 1, 0) if site.is_smoke else (20, _REPEATS, _WARM_UP)
         steps = chunk * (repeats + warm_up) + 1
         batch = noise_batch(count, size, torch.device("cpu"))
-        clock = _Clock(chunk)
+        clock, before = _Clock(chunk), gpu_bytes(site.device)
         Trainer(
             accelerator="cpu" if site.device.type == "cpu" else "gpu",
             devices=1,
@@ -43,7 +43,9 @@ def diffusion_training(name: str) -> Part:
         ).fit(_model(config["model"], steps), DataLoader([replace(batch)] * steps, batch_size=None))
         seconds = [b - a for a, b in zip(clock.marks, clock.marks[1:], strict=False)][warm_up:]
         rates = tuple(chunk * count / each for each in seconds)
-        return [Measured(f"{name}, {size} px, batch {count}", "images/s", rates)]
+        peak = peak_gib(site.device, before)
+        title = f"{name}, {size} px, batch {count}"
+        return [Measured(title, "images/s", rates, peak_gib=peak)]
 
     return part
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import gpu
-from benchmarks.gpu_site import Measured
+from benchmarks.gpu_site import Measured, Site
 from benchmarks.interleaved import interleaved, spread
 from benchmarks.op_count import graphs_of, work_of
 from benchmarks.pixel_errors import pixel_errors
@@ -80,10 +80,12 @@ def test_wheels_differ_and_have_thin_spokes() -> None:
 
 
 def test_table_has_ratios_to_the_first_row() -> None:
-    rows = [Measured("a", "images/s", (1.0, 2.0)), Measured("b", "images/s", (3.0, 4.0), "same")]
-    assert (
-        gpu.table(rows).splitlines()[-1] == "| b | 3.5 (3-4) images/s | 2.50 (2.00-3.00) | same |"
-    )
+    first = Measured("a", "images/s", (1.0, 2.0))
+    rows = [first, Measured("b", "images/s", (3.0, 4.0), "same", peak_gib=12.34)]
+    assert gpu.table(rows).splitlines()[2:] == [
+        "| a | 1.5 (1-2) images/s | 1.00 (1.00-1.00) |  |  |",
+        "| b | 3.5 (3-4) images/s | 2.50 (2.00-3.00) | 12.3 | same |",
+    ]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks what is said without CUDA")
@@ -102,6 +104,8 @@ def test_without_cuda_one_line_says_so(
     [
         "generation_sd15_approximate",
         "train_unet",
+        "train_isnet",
+        "train_birefnet",
         "train_tiny_image",
         "loader",
         "baseline_fp_dis",
@@ -117,3 +121,12 @@ def test_part_of_the_gpu_runs_tiny_on_the_cpu(
     content = json.loads((tmp_path / f"gpu_{part}.json").read_text())
     assert content["rows"]
     assert all(value > 0 for row in content["rows"] for value in row["values"])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # as above
+def test_part_says_where_no_official_code_ran() -> None:
+    rows = gpu.PARTS["train_birefnet"](Site(torch.device("cpu"), is_smoke=True))
+    assert rows[0].name == "BiRefNet, Swin-L, 64 px, batch 2, float32"
+    assert rows[0].remark == "our network: no --official checkout was given"
+    assert [row.peak_gib for row in rows] == [None] * 3

@@ -3,9 +3,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from benchmarks.dis_networks import FAST, PLAIN, THEIRS, step, table
-from networks.u2net import U2NetP
+from benchmarks.dis_networks_models import NET, model_of
+from benchmarks.gpu_training import noise_batch
+
+# Lightning advises against hyperparameters that are modules
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute:UserWarning")
 
 
 def row(arm: str, seconds: list[float], difference: float | None = None) -> str:
@@ -26,11 +31,23 @@ def test_table_sets_the_last_row_of_each_arm_beside_float32(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("arm", [PLAIN, FAST])
 def test_step_leaves_gradients_of_one_pass(arm: str) -> None:
-    net = U2NetP(width=0.0625).train()
-    run = step(net, arm, 32)
+    model = model_of("u2netp", {NET: {"width": 0.0625}})
+    run = step(model, arm, 32)
     run()
-    first = [x.grad.clone() for x in net.parameters() if x.grad is not None]
+    first = [x.grad.clone() for x in model.net.parameters() if x.grad is not None]
     run()
-    again = [x.grad for x in net.parameters() if x.grad is not None]
-    assert len(first) == len(list(net.parameters()))
+    again = [x.grad for x in model.net.parameters() if x.grad is not None]
+    assert len(first) == len(list(model.net.parameters()))
     assert all(torch.equal(x, y) for x, y in zip(first, again, strict=True))
+
+
+def test_step_descends_on_the_loss_of_the_configuration() -> None:
+    model = model_of("u2netp", {NET: {"width": 0.0625}})
+    step(model, PLAIN, 32)()
+    batch = noise_batch(2, 32, torch.device("cpu"))
+    maps = model.net(batch).logits
+    enlarged = [F.interpolate(x, (32, 32), mode="bilinear") for x in maps]
+    total = sum(F.binary_cross_entropy_with_logits(x, batch.mask) for x in enlarged)
+    wanted = torch.autograd.grad(total, model.net.parameters())
+    found = [x.grad for x in model.net.parameters()]
+    torch.testing.assert_close(found, list(wanted))
