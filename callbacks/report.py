@@ -17,6 +17,7 @@ from torch import Tensor
 
 from callbacks import run_facts
 from callbacks.beside import ALL, Values, read_metrics
+from callbacks.interpretation import interpretation_of
 from callbacks.priors import score_priors
 from callbacks.prompt_protocol import difference, protocol_of, read_protocol
 from callbacks.report_content import Content, Row, build_content, choose_examples, subset_of
@@ -185,6 +186,7 @@ class Report(Callback):
         untrained = "the weights the network was built with" if has_network else "no network ran"
         root = Path(trainer.default_root_dir).resolve()
         protocol = protocol_of(pl_module)
+        interpretation = interpretation_of(pl_module)
         return build_content(
             rows,
             title=root.name,
@@ -198,6 +200,7 @@ class Report(Callback):
             is_prompted=protocol is not None,
             facts={
                 **({} if protocol is None else {"protocol": protocol}),
+                **({} if interpretation is None else {"interpretation": interpretation}),
                 "command": run_facts.command(),
                 "commit": self._commit,
                 "checkpoint": str(trainer.ckpt_path or f"none: {untrained}"),

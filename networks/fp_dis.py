@@ -43,6 +43,8 @@ class FPDIS(nn.Module):
         WeightsError: If `weights` cannot be had or do not fit.
     """
 
+    interpretation = "FP-DIS"
+    """Reports and exported files call the network an interpretation of it."""
     backbone: Any  # timm annotates no more than nn.Module
 
     def __init__(

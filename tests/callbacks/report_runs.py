@@ -121,13 +121,12 @@ def run(
     folder: Path,
     data: LightningDataModule | None = None,
     measures: Set[str] = ALL_MEASURES,
-    prompt_protocol: str | None = None,
+    net: nn.Module | None = None,
     **options: object,
 ) -> Guess:
     model = Guess(measures)
-    if prompt_protocol is not None:
-        model.net = nn.Identity()
-        model.net.prompt_protocol = prompt_protocol
+    if net is not None:
+        model.net = net
     trainer = Trainer(
         accelerator="cpu",
         devices=1,

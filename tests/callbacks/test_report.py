@@ -12,11 +12,14 @@ import pytest
 import torch
 from py_sod_metrics import MAE, FmeasureV2
 from py_sod_metrics.fmeasurev2 import FmeasureHandler
+from torch import nn
 
 from callbacks.compare_runs import read_report
 from metrics.measures import MEASURES, OF_THE_SET, PIXELWISE
 from metrics.scores import image_scores
 from metrics.shape import shape_of
+from networks.adapter import ImageInput
+from networks.fp_dis import FPDIS
 from tests.callbacks.report_runs import (
     IDS,
     Blobs,
@@ -136,8 +139,18 @@ def test_other_definitions_are_written_when_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_interpretation_of_a_paper_is_called_so_under_the_title(tmp_path: Path) -> None:
+    net = ImageInput(FPDIS("resnet10t", channels=8, num_filters=2))
+    run(tmp_path, Blobs(("one",)), PIXELWISE, net=net)
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "our interpretation of FP-DIS" in page
+
+
+@pytest.mark.slow
 def test_protocol_of_a_prompted_network_stands_under_the_title(tmp_path: Path) -> None:
-    run(tmp_path, Blobs(("one",)), PIXELWISE, prompt_protocol="prompted: a box was given")
+    net = nn.Identity()
+    net.prompt_protocol = "prompted: a box was given"
+    run(tmp_path, Blobs(("one",)), PIXELWISE, net=net)
     page = (tmp_path / "report" / "index.html").read_text()
     assert "Protocol: prompted: a box was given." in page
     assert read_report(tmp_path).protocol == "prompted: a box was given"

@@ -37,7 +37,7 @@ def model(state: dict[str, Tensor]) -> SamHQModel:
     )
 
 
-@pytest.mark.parametrize("name", ["b", "h"])
+@pytest.mark.parametrize("name", ["b", "l", "h"])
 def test_every_official_key_becomes_one_of_transformers_of_the_same_shape(name: str) -> None:
     official = shapes(name)
     lines = "\n".join(sorted(f"{key} {shape}" for key, shape in official.items()))

@@ -1,4 +1,4 @@
-"""A network that this repository does not know is one file and one YAML, for every command."""
+"""A network that this repository does not know is one file and one YAML: fit, test, predict."""
 
 from pathlib import Path
 

@@ -25,6 +25,7 @@ RANDOM_SWIN = (
 LEAST_UDUN = (
     *("--config", str(OVERLAYS / "udun.yaml"), "--data.size", "256", "--data.batch_size", "1"),
 )
+WITHOUT_STAGE_1 = ("--config", str(OVERLAYS / "isnet.yaml"), "--data.size", "64")
 RANDOM_RESNET = (
     *("--model.net.net.backbone", "resnet18", "--model.net.net.pretrained", "false"),
     *("--model.schedule", "null"),  # its warm-up alone has 500 steps
@@ -51,13 +52,14 @@ def photos(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "flags"),
     [
+        ("isnet", WITHOUT_STAGE_1),
         ("u2net", ()),
         ("u2netp", ()),
         ("birefnet", RANDOM_SWIN),
         ("fp_dis", RANDOM_RESNET),
         ("udun", LEAST_UDUN),
     ],
-    ids=["u2net", "u2netp", "birefnet", "fp_dis", "udun"],
+    ids=["isnet", "u2net", "u2netp", "birefnet", "fp_dis", "udun"],
 )
 def test_loss_falls_within_twenty_steps(
     name: str, flags: tuple[str, ...], photos: Path, tmp_path: Path
