@@ -179,7 +179,9 @@ def _rows_of(path: Path, labels: LabelSet) -> list[dict[str, Json]]:
 
 def _row(name: str, description: str, values: Mapping[str, Tensor]) -> dict[str, Json]:
     frequent = float(mean_of_frequent(values["iou"], values["num_images"], least=FREQUENT))
-    means = {key: round(float(values[key]), 6) for key in (*MEANS, "threshold") if key in values}
+    means = {key: float(values[key]) for key in MEANS if key in values}
+    if "threshold" in values:
+        means["threshold"] = round(float(values["threshold"]), 6)  # of a grid, once in float32
     numbers = {key: _json(value) for key, value in (means | {"frequent_iou": frequent}).items()}
     return {"protocol": name, "description": description, **numbers}
 
