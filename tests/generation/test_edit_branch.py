@@ -73,6 +73,7 @@ def test_rows_of_sources_are_computed_as_before(edit: MasaCtrlEdit) -> None:
     assert not torch.allclose(found[2:], before[2:], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_lora_is_what_diffusers_and_peft_make_of_the_written_file(
     edit: MasaCtrlEdit, sd: Path, tmp_path: Path
 ) -> None:

@@ -127,6 +127,7 @@ def after_a_step(net: BiRefNet) -> dict[str, Tensor]:
     return {**gradients, **dict(net.named_buffers())}
 
 
+@pytest.mark.slow
 def test_checkpointing_changes_neither_gradients_nor_statistics() -> None:
     plain = after_a_step(small())
     found = after_a_step(BiRefNet(swin(num_checkpointed=2), num_checkpointed=4))

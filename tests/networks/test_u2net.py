@@ -66,6 +66,7 @@ def test_every_parameter_has_a_gradient(name: str) -> None:
         assert parameter.grad.isfinite().all()
 
 
+@pytest.mark.slow
 def test_checkpointing_changes_neither_gradients_nor_statistics() -> None:
     found: list[dict[str, Tensor]] = []
     for checkpointing in (False, True):
