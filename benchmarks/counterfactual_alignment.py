@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.ablation_rows import Row, append_row
 from callbacks import run_facts
 from datamodules.generation_result import Rejected
 from datamodules.sample import MaskKind, Provenance, Sample
@@ -161,7 +162,7 @@ def main() -> None:
         replace(pair, counterfactual=images[k - 1].image) for k, pair in enumerate(images)
     ]
     for way, pairs in found.items():
-        row = {
+        row: Row = {
             "way": way,
             **measured(pairs),
             "steps": options.steps,
@@ -174,8 +175,7 @@ def main() -> None:
             "hardware": run_facts.hardware(torch.device("cpu"), 1),
         }
         print(json.dumps(row))
-        with options.out.open("a") as file:
-            file.write(f"{json.dumps(row)}\n")
+        append_row(options.out, row)
 
 
 def _difference(pair: Sample) -> Tensor:

@@ -16,49 +16,19 @@ from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
 from callbacks.prediction_writer import PredictionWriter
+from tests.train.demo_toys import RUN, trained
 from train.cli import main
 
 pytestmark = pytest.mark.slow  # whole runs of predict, one after the other
 
 ROOT = Path(__file__).parents[2]
-RUN = """
-trainer:
-  accelerator: cpu
-  logger: false
-  max_steps: 1
-  limit_val_batches: 0
-  enable_progress_bar: false
-  enable_model_summary: false
-  default_root_dir: {root}
-checkpoint: {{every_n_steps: 1}}
-model:
-  class_path: lightningmodules.dis.DIS
-  init_args:
-    net:
-      class_path: networks.adapter.ImageInput
-      init_args:
-        net:
-          class_path: torch.nn.Conv2d
-          init_args: {{in_channels: 3, out_channels: 1, kernel_size: 3, padding: 1}}
-    loss:
-      class_path: lightningmodules.losses.DeepSupervision
-      init_args: {{terms: {{bce: {{class_path: lightningmodules.losses.BCE}}}}}}
-    optimizer: {{class_path: torch.optim.SGD, init_args: {{lr: 1.0}}}}
-data:
-  class_path: datamodules.dis5k.DIS5K
-  init_args: {{root: {data}, size: 32, batch_size: 4, cache: null, num_workers: 0}}
-"""
 Predict = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tiny_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of one convolution after one step."""
-    root = tmp_path_factory.mktemp("trained")
-    config = root / "fit.yaml"
-    config.write_text(RUN.format(root=root, data=tiny_set))
-    main(["fit", "--config", str(config)])
-    return root / "checkpoints" / "last.ckpt"
+    return trained(tmp_path_factory.mktemp("trained"), tiny_set)
 
 
 def write_photos(root: Path) -> None:
